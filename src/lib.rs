@@ -1,0 +1,1 @@
+//! Keeps MySQL and MariaDB tables and Google Sheets in step.

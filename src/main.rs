@@ -1,0 +1,2 @@
+//! The `sheetwire` binary.
+fn main() {}

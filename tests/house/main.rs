@@ -1,0 +1,1 @@
+//! Everything that opens sockets, in one binary.
