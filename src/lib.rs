@@ -1,1 +1,4 @@
 //! Keeps MySQL and MariaDB tables and Google Sheets in step.
+
+pub mod fault;
+pub mod ports;

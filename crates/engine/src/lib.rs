@@ -1,1 +1,5 @@
-//! The rules of sheetwire.
+//! The rules of sheetwire: a state machine without clock, IO or chance.
+pub mod cell;
+pub mod change;
+pub mod position;
+pub mod value;
