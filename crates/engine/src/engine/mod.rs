@@ -247,6 +247,19 @@ impl Engine {
             .all(|book| matches!(book.phase, Phase::Ready) && book.recover.is_none())
     }
 
+    /// Whether something told so far is not durable yet.
+    pub fn has_unsaved(&self) -> bool {
+        self.store_busy
+            || !self.outbox.is_empty()
+            || self.ledger.is_ahead()
+            || self.tabs.iter().any(|tab| tab.pending.unsaved_len() > 0)
+    }
+
+    /// Makes it durable at the next poll.
+    pub fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
     fn tab_mut(&mut self, table: TableId) -> Option<&mut Tab> {
         self.tabs.iter_mut().find(|tab| tab.spec.table == table)
     }
