@@ -1,0 +1,5 @@
+//! Google Sheets: the door through which spreadsheets are read and written.
+
+mod wire;
+
+pub use wire::fence::FenceKind;
