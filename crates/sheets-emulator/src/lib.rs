@@ -8,4 +8,5 @@
 //! clock, no socket and no randomness, so the same calls always give the same answers.
 
 pub mod api;
+pub mod http;
 pub mod model;
