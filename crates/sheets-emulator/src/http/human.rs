@@ -10,8 +10,8 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
 };
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use futures_util::stream::{self, Stream};
@@ -46,14 +46,7 @@ pub(crate) fn router(_: &State) -> Router<State> {
             "/",
             get(async || page("text/html; charset=utf-8", include_str!("../web/index.html"))),
         )
-        .route(
-            "/grid.js",
-            get(async || page("text/javascript; charset=utf-8", include_str!("../web/grid.js"))),
-        )
-        .route(
-            "/grid.css",
-            get(async || page("text/css; charset=utf-8", include_str!("../web/grid.css"))),
-        )
+        .route("/web/{file}", get(file))
         .route("/emulator/spreadsheets", get(list).post(add))
         .nest("/emulator/spreadsheets/{id}", spreadsheet)
         .route("/emulator/log", get(log))
@@ -63,6 +56,22 @@ pub(crate) fn router(_: &State) -> Router<State> {
         .route("/emulator/faults", get(faults).post(arm).delete(disarm))
         .route("/emulator/faults/release", post(release))
         .layer(middleware::from_fn(guard::loopback_only))
+}
+
+/// A file of the web grid.
+async fn file(Path(name): Path<String>) -> Response {
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    match name.as_str() {
+        "grid.css" => {
+            page("text/css; charset=utf-8", include_str!("../web/grid.css")).into_response()
+        }
+        "main.js" => page(SCRIPT, include_str!("../web/main.js")).into_response(),
+        "state.js" => page(SCRIPT, include_str!("../web/state.js")).into_response(),
+        "grid.js" => page(SCRIPT, include_str!("../web/grid.js")).into_response(),
+        "hands.js" => page(SCRIPT, include_str!("../web/hands.js")).into_response(),
+        "calls.js" => page(SCRIPT, include_str!("../web/calls.js")).into_response(),
+        _ => refused(StatusCode::NOT_FOUND, "the web grid has no such file").into_response(),
+    }
 }
 
 fn page(kind: &'static str, text: &'static str) -> impl IntoResponse {
