@@ -146,10 +146,6 @@ pub trait StateStore: Send + Sync {
     /// Applies the steps as one atomic batch; when it answers, they survive a power cut.
     fn apply(&self, steps: Vec<StoreStep>) -> Ask<'_, Result<(), Fault>>;
 
-    /// The pending rows with these keys, as far as the store has them.
-    fn pending(
-        &self,
-        table: TableId,
-        keys: Vec<RowKey>,
-    ) -> Ask<'_, Result<Vec<(RowKey, PendingRow)>, Fault>>;
+    /// The pending rows at these addresses, in the order asked for, as far as the store has them.
+    fn pending(&self, addresses: &[(TableId, RowKey)]) -> Result<Vec<Option<PendingRow>>, Fault>;
 }

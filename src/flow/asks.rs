@@ -7,7 +7,7 @@ use sheetwire_engine::{
     change::TableId,
     door::{Action, Input},
     position::Position,
-    state::StoreStep,
+    state::{RowKey, StoreStep},
     value::Value,
 };
 use tokio::task::JoinSet;
@@ -71,10 +71,7 @@ impl Asks {
             Action::ReadChunk { table, after, limit, contains } => {
                 self.spawn(chunk(doors, table, after, (limit, contains)));
             }
-            Action::Load { table, keys } => self.spawn(async move {
-                let rows = doors.store.pending(table, keys).await?;
-                Ok(Input::Loaded { table, rows })
-            }),
+            Action::Load { table, keys } => self.spawn(load(doors, table, keys)),
             Action::Tell(_) | Action::Stop { .. } => {}
         }
     }
@@ -98,6 +95,14 @@ impl Asks {
 async fn store(doors: Doors, ticket: u64, steps: Vec<StoreStep>) -> Result<Input, Fault> {
     doors.store.apply(steps).await?;
     Ok(Input::Stored { ticket })
+}
+
+async fn load(doors: Doors, table: TableId, keys: Vec<RowKey>) -> Result<Input, Fault> {
+    let addresses: Vec<_> = keys.into_iter().map(|key| (table, key)).collect();
+    let found = doors.store.pending(&addresses)?;
+    let rows = addresses.into_iter().zip(found);
+    let rows = rows.filter_map(|((_, key), row)| row.map(|row| (key, row))).collect();
+    Ok(Input::Loaded { table, rows })
 }
 
 async fn write(doors: Doors, batch: Batch) -> Result<Input, Fault> {

@@ -73,7 +73,7 @@ impl Control {
                     }
                 }
                 // 5. Time.
-                () = self.alarm(wake) => {}
+                () = alarm(&self.clock, wake) => {}
             }
         }
         self.drain().await
@@ -89,7 +89,7 @@ impl Control {
             tokio::select! {
                 biased;
                 answer = self.asks.next() => self.handle(answer?),
-                () = self.alarm(wake) => {}
+                () = alarm(&self.clock, wake) => {}
                 () = self.clock.sleep_until(end) => {}
             }
         }
@@ -161,15 +161,6 @@ impl Control {
         }
     }
 
-    async fn alarm(&self, wake: Option<Moment>) {
-        match wake {
-            Some(moment) => {
-                self.clock.sleep_until(std::time::Duration::from_micros(moment.0)).await;
-            }
-            None => std::future::pending().await,
-        }
-    }
-
     fn name(&self, table: sheetwire_engine::change::TableId) -> &str {
         self.tables.get(usize::from(table.0)).map_or("?", String::as_str)
     }
@@ -205,5 +196,12 @@ impl Control {
                 tracing::error!(spreadsheet, "journal gone or old; holding writes, then comparing");
             }
         }
+    }
+}
+
+async fn alarm(clock: &Clock, wake: Option<Moment>) {
+    match wake {
+        Some(moment) => clock.sleep_until(std::time::Duration::from_micros(moment.0)).await,
+        None => std::future::pending().await,
     }
 }

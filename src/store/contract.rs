@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use sheetwire_engine::{
-    batch::{Batch, BatchId, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
+    batch::{Batch, BatchId, InFlight, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
     cell::Cell,
     change::TableId,
     position::Position,
@@ -277,14 +277,14 @@ pub(super) fn conflict(id: u64) -> ConflictRecord {
     }
 }
 
-pub(super) fn batch(rows: u32) -> Batch {
+pub(super) fn batch(rows: u32) -> InFlight {
     let writes = (0..rows)
         .map(|row| sheetwire_engine::batch::RowWrite {
             row: RowIndex(row),
             cells: vec![(0, Cell::text(format!("a cell of row {row}")))],
         })
         .collect();
-    Batch {
+    let batch = Batch {
         id: BatchId("b-1".into()),
         spreadsheet: "sheet".into(),
         fence: FenceStep { previous: Some(40), next: 41 },
@@ -304,7 +304,8 @@ pub(super) fn batch(rows: u32) -> Batch {
             deletes: vec![RowIndex(3)],
             insert: None,
         }],
-    }
+    };
+    InFlight { batch, expectations: Vec::new() }
 }
 
 #[test]
