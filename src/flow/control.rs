@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     fault::Fault,
     flow::asks::Asks,
-    ports::{MappedTable, SourceEvent},
+    ports::SourceEvent,
 };
 
 /// A question from outside to the running pipeline.
@@ -38,10 +38,9 @@ pub struct Control {
 const EVENTS_AT_ONCE: usize = 64;
 
 impl Control {
-    /// A loop around an engine.
-    pub fn new(engine: Engine, asks: Asks, clock: Clock, tables: &[MappedTable]) -> Self {
-        let tables = tables.iter().map(|t| format!("{}.{}", t.database, t.table)).collect();
-        Self { engine, asks, clock, tables, committed_at_us: 0 }
+    /// A loop around an engine; `tables` are the configured names, for people.
+    pub fn new(engine: Engine, asks: Asks, clock: Clock, tables: &[String]) -> Self {
+        Self { engine, asks, clock, tables: tables.to_vec(), committed_at_us: 0 }
     }
 
     /// Runs until a fault or until `shutdown` resolves; then drains for at most `grace`: what is pending goes to the sheets as far as the quota

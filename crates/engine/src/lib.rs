@@ -5,6 +5,7 @@ mod book;
 pub mod cell;
 pub mod change;
 pub mod coalescer;
+pub mod compare;
 mod confirm;
 pub mod door;
 pub mod engine;

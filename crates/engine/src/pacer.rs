@@ -77,6 +77,7 @@ struct Bucket {
     backoff: Backoff,
     not_before: Moment,
     granted: u64,
+    rate: NonZeroU32,
 }
 
 impl Pacer {
@@ -94,6 +95,15 @@ impl Pacer {
     pub fn ask(&mut self, class: Class, now: Moment) -> Pace {
         self.clock.set(now);
         self.bucket(class).ask(now)
+    }
+
+    /// Counts requests that were made without asking, at the start.
+    pub fn spend(&mut self, class: Class, requests: u64) {
+        let bucket = self.bucket(class);
+        let beyond = (0..requests).filter(|_| bucket.limiter.check().is_err()).count();
+        bucket.granted += requests;
+        let each = Duration::from_secs(60) / bucket.rate.get();
+        bucket.not_before = Moment::START.after(each * u32::try_from(beyond).unwrap_or(u32::MAX));
     }
 
     /// Google answered 429.
@@ -134,6 +144,7 @@ impl Bucket {
             backoff: Backoff::new(Duration::from_secs(2), Duration::from_secs(64), seed),
             not_before: Moment::START,
             granted: 0,
+            rate,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     confirm::Overruled,
     door::{Action, Input, Notice},
     ledger::Ledger,
-    pacer::{Budget, Pacer},
+    pacer::{Budget, Class, Pacer},
     planner::BatchLimits,
     position::Position,
     state::{ConflictRecord, Image, RowKey, StoreStep, TableState},
@@ -52,6 +52,8 @@ pub struct Settings {
     pub takeover: bool,
     /// Wall clock at [`Moment::START`], microseconds since the Unix epoch.
     pub started_at_us: i64,
+    /// Tables that could not be mapped at all, and why: for the status.
+    pub refused: Vec<(TableId, String)>,
 }
 
 /// The state machine.
@@ -161,6 +163,12 @@ impl Engine {
             book.recover =
                 image.in_flight.iter().find(|(id, _)| find(id)).map(|(_, flight)| flight.clone());
         }
+    }
+
+    /// Counts requests (reads, writes) that were made before the engine was asked.
+    pub fn spend(&mut self, [reads, writes]: [u64; 2]) {
+        self.pacer.spend(Class::Read, reads);
+        self.pacer.spend(Class::Write, writes);
     }
 
     /// Something happened.

@@ -94,6 +94,16 @@ impl Engine {
                     strangers: tab.strangers,
                     repairs: tab.repairs.len(),
                 })
+                .chain(self.settings.refused.iter().map(|(table, reason)| TabStatus {
+                    table: *table,
+                    state: reason.clone(),
+                    set_aside: true,
+                    rows: 0,
+                    pending: 0,
+                    frozen: 0,
+                    strangers: 0,
+                    repairs: 0,
+                }))
                 .collect(),
         }
     }
