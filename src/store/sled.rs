@@ -69,6 +69,8 @@ pub struct SledStore {
 }
 
 struct Inner {
+    /// Step lists are written in the order in which they got their turn, also when nobody waits for them any more.
+    turn: Arc<tokio::sync::Mutex<()>>,
     writing: Mutex<Writing>,
     db: sled::Db,
     log: File,
@@ -124,7 +126,18 @@ impl SledStore {
         let blobs_flushed = blob_names(&files).map_err(cannot)?;
         let writing = Mutex::new(Writing { seal, blobs_flushed, broken: None });
         let instance = testimony.instance;
-        Ok(Self { inner: Arc::new(Inner { writing, db, log, files, witness, instance, data }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                turn: Arc::default(),
+                writing,
+                db,
+                log,
+                files,
+                witness,
+                instance,
+                data,
+            }),
+        })
     }
 
     /// Random identity of this store, 128 bits in hex, made with it and never changed.
@@ -180,8 +193,12 @@ impl StateStore for SledStore {
     fn apply(&self, steps: Vec<StoreStep>) -> Ask<'_, Result<(), Fault>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
+            let turn = Arc::clone(&inner.turn).lock_owned().await;
             // One hop for the whole of it; a caller that stops waiting does not stop the write.
-            let writing = tokio::task::spawn_blocking(move || inner.apply(&steps));
+            let writing = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                inner.apply(&steps)
+            });
             writing.await.unwrap_or_else(|_| {
                 Err(Fault::Configuration(
                     "the store broke off while writing; restart sheetwire".into(),
