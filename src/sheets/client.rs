@@ -114,7 +114,7 @@ impl SheetsClient {
         }
         let ranges = [wire::a1::whole_row(&tab.title, 0)];
         let sheet = self.journal_tab(spreadsheet, tab, &ranges).await?;
-        Ok(sheet.and_then(|mut sheet| journal::parse_header(&answer::first_row(&mut sheet))))
+        Ok(sheet.and_then(|sheet| journal::parse_header(&answer::first_row(&sheet))))
     }
 
     async fn image(&self, spreadsheet: &str) -> Result<SpreadsheetImage, CallFailure> {
@@ -188,7 +188,7 @@ impl SheetsClient {
         let layout = JournalLayout::of(batch);
         let ranges = wire::journal_ranges(&tab.title, &layout);
         let sheet = self.journal_tab(spreadsheet, tab, &ranges).await?;
-        Ok(sheet.and_then(|sheet| answer::journal(sheet, batch, &layout)))
+        Ok(sheet.and_then(|sheet| answer::journal(&sheet, batch, &layout)))
     }
 
     /// One attempt at a read with the names and sizes given; `None` where they turn out to be out of date.
@@ -293,7 +293,7 @@ async fn confirmed(bytes: Vec<u8>, batch: &Batch, compiled: &Compiled) -> WriteO
         .sheets
         .into_iter()
         .find(|sheet| sheet.properties.sheet_id == compiled.journal.sheet_id);
-    match sheet.and_then(|sheet| answer::journal(sheet, batch, &compiled.layout)) {
+    match sheet.and_then(|sheet| answer::journal(&sheet, batch, &compiled.layout)) {
         Some(journal) if journal.header.batch == batch.id => WriteOutcome::Applied(journal),
         Some(Journal { header: JournalHeader { batch: BatchId(other), .. }, .. }) => {
             unknown(&format!("Google says done, but the journal names batch {other}"))
@@ -324,7 +324,9 @@ fn empty_image(properties: &sheetwire_engine::batch::TabProperties) -> TabImage 
     TabImage { properties: properties.clone(), header: Vec::new(), columns: Vec::new() }
 }
 
-async fn decode<T: DeserializeOwned + Send + 'static>(bytes: Vec<u8>) -> Result<T, CallFailure> {
+pub(super) async fn decode<T: DeserializeOwned + Send + 'static>(
+    bytes: Vec<u8>,
+) -> Result<T, CallFailure> {
     let parsed = if bytes.len() < LARGE_ANSWER_BYTES {
         serde_json::from_slice(&bytes)
     } else {

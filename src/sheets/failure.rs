@@ -65,7 +65,7 @@ impl Refusal {
     }
 
     /// Index of the request that Google names, as in `Invalid requests[7].updateCells: ...`.
-    fn request(&self) -> Option<usize> {
+    pub(super) fn request(&self) -> Option<usize> {
         let (_, behind) = self.message.split_once("requests[")?;
         behind.split_once(']')?.0.parse().ok()
     }

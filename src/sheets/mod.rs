@@ -10,10 +10,12 @@ mod auth;
 mod client;
 mod failure;
 mod known;
+mod probe;
 mod transport;
 mod wire;
 
 pub use auth::{Credentials, SILENCED_TARGETS};
 pub use client::SheetsClient;
+pub use probe::{PROBE_COST_MAX, ProbeReport};
 pub use transport::{CallLimits, ClientOptions, GOOGLE};
 pub use wire::fence::FenceKind;

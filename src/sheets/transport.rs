@@ -1,7 +1,7 @@
 //! Calls over HTTP: connections, tokens, time limits, and one repetition after a refused token.
 //!
-//! Small calls go through `google-sheets4`. The two that carry many cells (a batch, a read) use the same tokens and connector, but
-//! narrow types of their own: the crate would take 2,960 bytes for each cell.
+//! Looking at a spreadsheet goes through `google-sheets4`. What carries cells (batches, reads) uses the same tokens and connector, but
+//! narrow types of its own: the crate would take 2,960 bytes for each cell.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use std::{
 
 use google_sheets4::{
     Delegate, Sheets,
-    api::{BatchUpdateSpreadsheetRequest, BatchUpdateSpreadsheetResponse, Spreadsheet},
+    api::Spreadsheet,
     common::{Response, Retry},
     hyper::{
         Request, StatusCode, Uri,
@@ -190,27 +190,6 @@ impl Transport {
         }
     }
 
-    /// `spreadsheets.batchUpdate` with a small body and a small answer, through the crate. Never repeated.
-    pub(super) async fn update(
-        &self,
-        spreadsheet: &str,
-        request: BatchUpdateSpreadsheetRequest,
-        fields: &str,
-    ) -> Result<BatchUpdateSpreadsheetResponse, CallFailure> {
-        let mut status = Status::default();
-        let call = self
-            .hub
-            .spreadsheets()
-            .batch_update(request, spreadsheet)
-            .add_scope(SCOPE)
-            .param("fields", fields)
-            .param("prettyPrint", "false")
-            .delegate(&mut status);
-        self.count(Kind::Write);
-        let answer = self.within(self.limits.write, Box::pin(call.doit())).await?;
-        answer.map(|(_, response)| response).map_err(|error| CallFailure::of_crate(error, status.0))
-    }
-
     /// `spreadsheets.get` for an answer of any size: the bytes of its JSON.
     pub(super) async fn get_bytes(
         &self,
@@ -339,7 +318,7 @@ fn connector(plain: bool, patience: Duration) -> Result<Connector, Fault> {
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(patience));
-    http.set_keepalive(Some(Duration::from_secs(60)));
+    http.set_keepalive(Some(Duration::from_mins(1)));
     let builder = HttpsConnectorBuilder::new();
     let builder = match builder.with_provider_and_native_roots(ring::default_provider()) {
         Ok(builder) => builder,
