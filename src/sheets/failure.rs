@@ -224,3 +224,109 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sheets::wire::{journal::JournalTab, layout::JournalLayout};
+
+    const CURE: Cure<'_> = Cure { email: "robot@project.example", spreadsheet: "book" };
+
+    /// Two requests of the fence, one of the journal, one of tab 0, one of tab 1.
+    fn compiled() -> Compiled {
+        let journal = JournalTab { sheet_id: 1, title: String::new(), rows: 1, columns: 1 };
+        Compiled {
+            body: String::new(),
+            fence_requests: 2,
+            owners: vec![None, None, None, Some(0), Some(1)],
+            layout: JournalLayout { tabs: Vec::new(), end_row: 0, end_column: 0 },
+            journal,
+        }
+    }
+
+    fn failure(status: u16, word: &str, message: &str) -> CallFailure {
+        let body = json!({"error": {"code": status, "message": message, "status": word}});
+        CallFailure::of_status(StatusCode::from_u16(status).unwrap(), body.to_string().as_bytes())
+    }
+
+    fn write(failure: CallFailure) -> WriteOutcome {
+        failure.of_write(&compiled(), &CURE)
+    }
+
+    fn invalid(message: &str) -> WriteOutcome {
+        write(failure(400, "INVALID_ARGUMENT", message))
+    }
+
+    #[test]
+    fn a_refusal_that_names_the_fence_is_the_fences() {
+        for at in 0..2 {
+            let message = format!("Invalid requests[{at}].deleteNamedRange: no such range");
+            assert_eq!(invalid(&message), WriteOutcome::Fenced);
+        }
+        let full = "Invalid requests[0].addSheet: This action would increase the number of cells in the \
+                    workbook above the limit of 10000000 cells.";
+        let refused = WriteOutcome::Refused { tab: None, message: full.to_owned() };
+        assert_eq!(invalid(full), refused, "want of room is not the fence's doing");
+    }
+
+    #[test]
+    fn any_other_refusal_names_its_tab_where_it_can() {
+        for (message, tab) in [
+            ("Invalid requests[4].updateCells: No grid with id: 9", Some(1)),
+            ("Invalid value at 'requests[3].update_cells.rows' (x), \"y\"", Some(0)),
+            ("Invalid requests[2].updateCells: too long", None),
+            ("Invalid requests[77].updateCells: beyond", None),
+            ("You are trying to edit a protected cell or object.", None),
+        ] {
+            let expected = WriteOutcome::Refused { tab, message: message.to_owned() };
+            assert_eq!(invalid(message), expected);
+        }
+    }
+
+    #[test]
+    fn a_range_of_the_answer_that_does_not_exist_leaves_the_batch_in_doubt() {
+        for message in [
+            "Unable to parse range: '_sheetwire'!1:1",
+            "Range ('_sheetwire'!A1001:B1005) exceeds grid limits. Max rows: 10, max columns: 2",
+        ] {
+            assert!(matches!(invalid(message), WriteOutcome::Unknown { .. }), "{message}");
+        }
+    }
+
+    #[test]
+    fn only_what_google_says_in_its_own_envelope_is_believed() {
+        assert_eq!(write(failure(429, "RESOURCE_EXHAUSTED", "Quota")), WriteOutcome::Throttled);
+        for status in [500, 502, 503, 504, 409] {
+            let outcome = write(failure(status, "UNAVAILABLE", "later"));
+            assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{status}: {outcome:?}");
+        }
+        for (status, body) in [(403, "<html>proxy</html>"), (400, ""), (302, ""), (404, "{")] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let outcome = write(CallFailure::of_status(status, body.as_bytes()));
+            assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{status}: {outcome:?}");
+        }
+        let bare = CallFailure::of_status(StatusCode::TOO_MANY_REQUESTS, b"slow down");
+        assert_eq!(write(bare), WriteOutcome::Throttled);
+    }
+
+    #[test]
+    fn a_denial_names_the_account_to_share_with() {
+        for (status, word) in [(403, "PERMISSION_DENIED"), (404, "NOT_FOUND")] {
+            let outcome = write(failure(status, word, "The caller does not have permission"));
+            let WriteOutcome::Denied { message } = outcome else { panic!("{outcome:?}") };
+            assert!(message.contains("share") && message.contains(CURE.email), "{message}");
+            let read = failure(status, word, "no").of_read(&CURE);
+            assert!(matches!(read, ReadFailure::Denied { .. }), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn googles_sentences_are_cut() {
+        let CallFailure::Refused(refusal) = failure(400, "", &"x".repeat(10_000)) else {
+            panic!("a 400 is a refusal")
+        };
+        assert_eq!(refusal.message.len(), MESSAGE_CHARS_MAX);
+    }
+}

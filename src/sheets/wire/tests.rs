@@ -1,5 +1,7 @@
 //! Claims about whole batches and whole answers.
 
+#![expect(clippy::needless_pass_by_value, reason = "json! makes values")]
+
 use serde_json::{Value, json};
 use sheetwire_engine::batch::{
     BatchId, CellFormat, ColumnIndex, FenceStep, JournalOwner, RowIndex, RowWrite, RowsInsert,
