@@ -1,1 +1,3 @@
 //! Everything that opens sockets, in one binary.
+
+mod sheets_door;
