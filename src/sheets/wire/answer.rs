@@ -83,13 +83,18 @@ struct RawCell {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default)]
 struct RawValue {
-    string_value: Option<Box<str>>,
-    number_value: Option<f64>,
-    bool_value: Option<bool>,
-    formula_value: Option<Box<str>>,
-    error_value: Option<RawError>,
+    #[serde(rename = "stringValue")]
+    text: Option<Box<str>>,
+    #[serde(rename = "numberValue")]
+    number: Option<f64>,
+    #[serde(rename = "boolValue")]
+    flag: Option<bool>,
+    #[serde(rename = "formulaValue")]
+    formula: Option<Box<str>>,
+    #[serde(rename = "errorValue")]
+    error: Option<RawError>,
 }
 
 #[derive(Deserialize)]
@@ -102,13 +107,13 @@ impl From<RawCell> for CellAnswer {
     fn from(raw: RawCell) -> Self {
         let value = raw.user_entered_value.unwrap_or_default();
         Self(match value {
-            RawValue { formula_value: Some(formula), .. } => Cell::Formula(formula),
-            RawValue { string_value: Some(text), .. } if text.is_empty() => Cell::Empty,
-            RawValue { string_value: Some(text), .. } => Cell::Text(text),
-            RawValue { number_value: Some(number), .. } => Cell::Number(number),
-            RawValue { bool_value: Some(flag), .. } => Cell::Bool(flag),
+            RawValue { formula: Some(formula), .. } => Cell::Formula(formula),
+            RawValue { text: Some(text), .. } if text.is_empty() => Cell::Empty,
+            RawValue { text: Some(text), .. } => Cell::Text(text),
+            RawValue { number: Some(number), .. } => Cell::Number(number),
+            RawValue { flag: Some(flag), .. } => Cell::Bool(flag),
             // A pasted error value: the same error as a formula, so that it can be put back.
-            RawValue { error_value: Some(error), .. } => Cell::Formula(error.literal().into()),
+            RawValue { error: Some(error), .. } => Cell::Formula(error.literal().into()),
             _ => Cell::Empty,
         })
     }
@@ -152,20 +157,24 @@ impl BlockAnswer {
 }
 
 /// The cells of the first row of the first block of a tab.
-pub(crate) fn first_row(sheet: &mut SheetAnswer) -> Vec<Cell> {
-    let row = sheet.data.first_mut().and_then(|block| block.row_data.first_mut());
-    row.map(|row| std::mem::take(&mut row.values).into_iter().map(|cell| cell.0).collect())
-        .unwrap_or_default()
+pub(crate) fn first_row(sheet: &SheetAnswer) -> Vec<Cell> {
+    cells(sheet, 0, 0)
+}
+
+/// The cells of a row of a block of a tab; block and row counted from 0 as answered.
+pub(crate) fn cells(sheet: &SheetAnswer, block: usize, row: usize) -> Vec<Cell> {
+    let row = sheet.data.get(block).and_then(|block| block.row_data.get(row));
+    row.map(|row| row.values.iter().map(|cell| cell.0.clone()).collect()).unwrap_or_default()
 }
 
 /// The journal out of the tab that holds it; `None` where its first row is not a header or the pre-images are missing. Where the
 /// header names another batch, there are no pre-images of ours to read.
 pub(crate) fn journal(
-    mut sheet: SheetAnswer,
+    sheet: &SheetAnswer,
     batch: &Batch,
     layout: &JournalLayout,
 ) -> Option<Journal> {
-    let header = journal::parse_header(&first_row(&mut sheet))?;
+    let header = journal::parse_header(&first_row(sheet))?;
     if header.batch != batch.id {
         return Some(Journal { header, tabs: Vec::new() });
     }
@@ -258,7 +267,7 @@ pub(crate) fn tab_image(
     if !asked.ranges.is_empty() && sheet.data.len() != asked.ranges.len() {
         return None;
     }
-    let mut header = first_row(&mut sheet);
+    let mut header = first_row(&sheet);
     trim(&mut header);
     let mut found = Vec::new();
     for (block, run) in sheet.data.iter_mut().skip(1).zip(&asked.runs) {
@@ -267,21 +276,16 @@ pub(crate) fn tab_image(
         }
         found.extend(columns_of(block, *run));
     }
-    let columns = match &read.columns {
-        Some(wanted) => {
-            let take = |column: &ColumnIndex| {
-                let at = found.iter().position(|(found, _)| found == column);
-                (*column, at.map(|at| std::mem::take(&mut found[at].1)).unwrap_or_default())
-            };
-            wanted.iter().map(take).collect()
-        }
-        None => {
-            let used = found.iter().rposition(|(_, cells)| !cells.is_empty());
-            let used = used.map_or(0, |last| last + 1).max(header.len());
-            found.truncate(used);
-            found
-        }
+    let Some(wanted) = &read.columns else {
+        let used = found.iter().rposition(|(_, cells)| !cells.is_empty());
+        found.truncate(used.map_or(0, |last| last + 1).max(header.len()));
+        return Some(TabImage { properties, header, columns: found });
     };
+    let take = |column: &ColumnIndex| {
+        let at = found.iter().position(|(found, _)| found == column);
+        (*column, at.map(|at| std::mem::take(&mut found[at].1)).unwrap_or_default())
+    };
+    let columns = wanted.iter().map(take).collect();
     Some(TabImage { properties, header, columns })
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod answer;
 pub(crate) mod fence;
 pub(crate) mod journal;
 pub(crate) mod layout;
+pub(crate) mod probe;
 pub(crate) mod requests;
 pub(crate) mod shift;
 mod tab;

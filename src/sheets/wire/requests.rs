@@ -89,6 +89,7 @@ pub(crate) struct SheetProperties<'a> {
 /// `GridProperties`, as far as used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are the API's")]
 pub(crate) struct GridProperties {
     pub(crate) row_count: u32,
     pub(crate) column_count: u32,
@@ -99,6 +100,7 @@ pub(crate) struct GridProperties {
 /// `NamedRange`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are the API's")]
 pub(crate) struct NamedRange {
     pub(crate) named_range_id: String,
     pub(crate) name: &'static str,
@@ -196,11 +198,11 @@ impl Serialize for CellData<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = match self {
             Self::Cell(Cell::Empty) => return serializer.serialize_map(Some(0))?.end(),
-            Self::Cell(Cell::Number(number)) => Entered::NumberValue(*number),
-            Self::Cell(Cell::Text(text)) => Entered::StringValue(text),
-            Self::Cell(Cell::Bool(flag)) => Entered::BoolValue(*flag),
-            Self::Cell(Cell::Formula(formula)) => Entered::FormulaValue(formula),
-            Self::Text(text) => Entered::StringValue(text),
+            Self::Cell(Cell::Number(number)) => Entered::Number(*number),
+            Self::Cell(Cell::Text(text)) => Entered::Text(text),
+            Self::Cell(Cell::Bool(flag)) => Entered::Bool(*flag),
+            Self::Cell(Cell::Formula(formula)) => Entered::Formula(formula),
+            Self::Text(text) => Entered::Text(text),
         };
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(ENTERED, &value)?;
@@ -210,12 +212,15 @@ impl Serialize for CellData<'_> {
 
 /// `ExtendedValue`. Text is always a literal string value: never parsed, never a formula.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 enum Entered<'a> {
-    NumberValue(f64),
-    StringValue(&'a str),
-    BoolValue(bool),
-    FormulaValue(&'a str),
+    #[serde(rename = "numberValue")]
+    Number(f64),
+    #[serde(rename = "stringValue")]
+    Text(&'a str),
+    #[serde(rename = "boolValue")]
+    Bool(bool),
+    #[serde(rename = "formulaValue")]
+    Formula(&'a str),
 }
 
 /// `CellData` with nothing but a number format.

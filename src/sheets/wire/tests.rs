@@ -1,5 +1,7 @@
 //! Claims about whole batches and whole answers.
 
+#![expect(clippy::needless_pass_by_value, reason = "json! makes values")]
+
 use serde_json::{Value, json};
 use sheetwire_engine::batch::{
     BatchId, CellFormat, ColumnIndex, FenceStep, JournalOwner, RowIndex, RowWrite, RowsInsert,
@@ -362,7 +364,7 @@ fn pre_images_are_given_row_by_row_with_formulas_as_they_stood() {
         {},
         {"values": [{"userEnteredValue": {"boolValue": true}}, formula("=SUM(A2:A1003)+D1004")]},
     ]}]);
-    let journal = answer::journal(answer(data), &batch, &layout).unwrap();
+    let journal = answer::journal(&answer(data), &batch, &layout).unwrap();
     assert_eq!(journal.header.sequence, 9);
     let images = &journal.tabs[0];
     assert_eq!(images.header, [Cell::text("id"), Cell::text("note")]);
@@ -388,7 +390,7 @@ fn a_journal_of_another_batch_gives_its_header_only() {
     let mut batch = batch(Some(8), vec![work(&[0])]);
     batch.id = BatchId("b-other".into());
     let layout = JournalLayout::of(&batch);
-    let journal = answer::journal(answer(json!([first_row()])), &batch, &layout).unwrap();
+    let journal = answer::journal(&answer(json!([first_row()])), &batch, &layout).unwrap();
     assert_eq!(journal.header.batch, BatchId("b-9".into()));
     assert!(journal.tabs.is_empty());
 }
@@ -403,7 +405,7 @@ fn an_answer_without_the_pre_images_is_unreadable() {
         json!([first_row(), {"startRow": 7}]),
         json!([{}, {"startRow": 1000}]),
     ] {
-        assert_eq!(answer::journal(answer(data), &batch, &layout), None);
+        assert_eq!(answer::journal(&answer(data), &batch, &layout), None);
     }
 }
 

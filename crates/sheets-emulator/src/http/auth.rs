@@ -149,10 +149,13 @@ impl Tokens {
             .get(bearer)
             .filter(|grant| grant.expires > now)
             .ok_or_else(bad_credentials)?;
-        let allowed: &[&str] = if kind == CallKind::Read && get {
-            &["spreadsheets", "drive", "drive.file", "spreadsheets.readonly", "drive.readonly"]
-        } else {
-            &["spreadsheets", "drive", "drive.file"]
+        let allowed: &[&str] = match (kind, get) {
+            (CallKind::Drive, true) => &["drive", "drive.file", "drive.readonly"],
+            (CallKind::Drive, false) => &["drive", "drive.file"],
+            (CallKind::Read, true) => {
+                &["spreadsheets", "drive", "drive.file", "spreadsheets.readonly", "drive.readonly"]
+            }
+            _ => &["spreadsheets", "drive", "drive.file"],
         };
         let covered =
             |scope: &String| scope.strip_prefix(SCOPES).is_some_and(|name| allowed.contains(&name));

@@ -19,7 +19,7 @@ use super::quota::{CallKind, Exceeded};
 use super::routes::Route;
 use super::state::{State, locked};
 use super::wire::{Answer, Style};
-use super::{auth, create, wire};
+use super::{auth, create, drive, wire};
 
 /// Largest request body taken; Google was seen to take 9 MB.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -163,12 +163,15 @@ fn send(state: &State, ordinal: u64, outcome: Outcome) -> Response<Body> {
             call.error.clone_from(&answer.error);
         }
     });
-    let length = HeaderValue::from(answer.body.len());
+    let length =
+        (answer.status != StatusCode::NO_CONTENT).then(|| HeaderValue::from(answer.body.len()));
     let body = if cut { broken(answer.body) } else { Body::from(answer.body) };
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    response.headers_mut().insert(CONTENT_LENGTH, length);
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
     response
 }
 
@@ -301,11 +304,17 @@ fn apply(state: &State, call: &Incoming) -> Answer {
     match dispatch(state, call) {
         Ok(value) => {
             state.log.note(call.ordinal, |it| it.applied = true);
-            Answer::ok(&value, call.style)
+            match call.route {
+                Route::DriveDelete(_) => Answer::empty(),
+                _ => Answer::ok(&value, call.style),
+            }
         }
         Err(error) => {
             state.log.note(call.ordinal, |it| it.error = Some(error.message.clone()));
-            Answer::refused(&error, call.style)
+            match call.route.kind() {
+                CallKind::Drive => Answer::refused_by_drive(&error, call.style),
+                _ => Answer::refused(&error, call.style),
+            }
         }
     }
 }
@@ -366,6 +375,10 @@ fn dispatch(state: &State, call: &Incoming) -> Result<Value, ApiError> {
         Route::MetadataGet(id, number) => {
             state.for_call(id, account, kind, |book| book.metadata_get(*number))
         }
+        Route::DriveCreate => drive::create(state, body),
+        Route::DriveList => drive::list(state, account, query),
+        Route::DriveGet(id) => drive::get(state, account, id),
+        Route::DriveDelete(id) => drive::delete(state, account, id),
         Route::Unmodelled(name, _) => {
             Err(ApiError::invalid(format!("The emulator does not model {name}.")))
         }

@@ -193,7 +193,7 @@ fn now_ms(state: &State) -> u64 {
     u64::try_from(state.clock.now().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One event per burst of changes: the revisions that are new since the last one.
+/// One event per burst of changes: the revisions that are new since the last one; null for a deleted spreadsheet.
 async fn events(
     Extract(state): Extract<State>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -204,11 +204,19 @@ async fn events(
         loop {
             changes.changed().await.ok()?;
             let mut fresh = serde_json::Map::new();
-            for (id, _, revision) in state.listing() {
-                if known.insert(id.clone(), revision) != Some(revision) {
-                    fresh.insert(id, json!(revision));
+            let listing = state.listing();
+            for (id, _, revision) in &listing {
+                if known.insert(id.clone(), *revision) != Some(*revision) {
+                    fresh.insert(id.clone(), json!(revision));
                 }
             }
+            known.retain(|id, _| {
+                let there = listing.iter().any(|(other, ..)| other == id);
+                if !there {
+                    fresh.insert(id.clone(), Value::Null);
+                }
+                there
+            });
             if !fresh.is_empty() {
                 let data = json!({ "revisions": fresh }).to_string();
                 let event = Event::default().event("revisions").data(data);

@@ -12,6 +12,7 @@ mod auth;
 mod calls;
 mod clock;
 mod create;
+mod drive;
 mod faults;
 mod guard;
 mod human;

@@ -21,6 +21,8 @@ pub enum CallKind {
     Write,
     /// Asks for an access token; no quota.
     Token,
+    /// A file call of the Drive API; its quota is another one and not modelled.
+    Drive,
     /// Nothing the API knows; no quota.
     Unknown,
 }

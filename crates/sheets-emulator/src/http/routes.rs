@@ -24,6 +24,10 @@ pub(crate) enum Route {
     ValuesBatchClear(String),
     MetadataSearch(String),
     MetadataGet(String, i64),
+    DriveCreate,
+    DriveList,
+    DriveGet(String),
+    DriveDelete(String),
     /// A method Google has and this emulator has not.
     Unmodelled(&'static str, String),
     /// Nothing Google has.
@@ -58,6 +62,9 @@ impl Route {
         if path == "/token" {
             return if method == Method::POST { Self::Token } else { Self::Nowhere };
         }
+        if let Some(rest) = path.strip_prefix("/drive/v3/files") {
+            return Self::of_drive(method, rest).unwrap_or(Self::Nowhere);
+        }
         let Some(rest) = path.strip_prefix("/v4/spreadsheets") else {
             return Self::Nowhere;
         };
@@ -68,6 +75,21 @@ impl Route {
             return Self::Nowhere;
         };
         Self::below(method, rest).unwrap_or(Self::Nowhere)
+    }
+
+    fn of_drive(method: &Method, rest: &str) -> Option<Self> {
+        match (method, rest) {
+            (&Method::POST, "") => Some(Self::DriveCreate),
+            (&Method::GET, "") => Some(Self::DriveList),
+            _ => {
+                let id = rest.strip_prefix('/').filter(|id| !id.contains('/'))?;
+                match *method {
+                    Method::GET => Some(Self::DriveGet(name(id)?)),
+                    Method::DELETE => Some(Self::DriveDelete(name(id)?)),
+                    _ => None,
+                }
+            }
+        }
     }
 
     fn below(method: &Method, rest: &str) -> Option<Self> {
@@ -141,6 +163,10 @@ impl Route {
             Self::ValuesBatchClear(_) => "spreadsheets.values.batchClear",
             Self::MetadataSearch(_) => "spreadsheets.developerMetadata.search",
             Self::MetadataGet(..) => "spreadsheets.developerMetadata.get",
+            Self::DriveCreate => "drive.files.create",
+            Self::DriveList => "drive.files.list",
+            Self::DriveGet(_) => "drive.files.get",
+            Self::DriveDelete(_) => "drive.files.delete",
             Self::Unmodelled(name, _) => name,
             Self::Nowhere => "none",
         }
@@ -151,6 +177,9 @@ impl Route {
         match self {
             Self::Token => CallKind::Token,
             Self::Nowhere => CallKind::Unknown,
+            Self::DriveCreate | Self::DriveList | Self::DriveGet(_) | Self::DriveDelete(_) => {
+                CallKind::Drive
+            }
             Self::Get(_)
             | Self::ValuesGet(..)
             | Self::ValuesBatchGet(_)
@@ -166,7 +195,9 @@ impl Route {
     /// The spreadsheet in the path.
     pub(crate) fn spreadsheet(&self) -> Option<&str> {
         match self {
-            Self::Token | Self::Create | Self::Nowhere => None,
+            Self::Token | Self::Create | Self::DriveCreate | Self::DriveList | Self::Nowhere => {
+                None
+            }
             Self::Get(id)
             | Self::BatchUpdate(id)
             | Self::ValuesGet(id, _)
@@ -178,6 +209,8 @@ impl Route {
             | Self::ValuesBatchClear(id)
             | Self::MetadataSearch(id)
             | Self::MetadataGet(id, _)
+            | Self::DriveGet(id)
+            | Self::DriveDelete(id)
             | Self::Unmodelled(_, id) => Some(id),
         }
     }
@@ -196,6 +229,10 @@ impl Route {
                     "commentsViewMode",
                 ];
                 own.contains(&parameter)
+            }
+            Self::DriveCreate | Self::DriveList | Self::DriveGet(_) | Self::DriveDelete(_) => {
+                ["supportsAllDrives", "includeItemsFromAllDrives", "q", "pageSize", "pageToken"]
+                    .contains(&parameter)
             }
             Self::ValuesGet(..) => RENDERING.contains(&parameter),
             Self::ValuesBatchGet(_) => parameter == "ranges" || RENDERING.contains(&parameter),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -30,12 +31,20 @@ pub enum Role {
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) book: Spreadsheet,
+    created: Duration,
+    changed: Duration,
     /// None: every account is a writer, until somebody is named.
     shared_with: Option<BTreeMap<String, Role>>,
 }
 
 impl Document {
-    fn permits(&self, account: &str, kind: CallKind) -> bool {
+    /// Virtual times of creation and of the last change.
+    pub(crate) fn times(&self) -> (Duration, Duration) {
+        (self.created, self.changed)
+    }
+
+    /// Whether the account may make a call of this kind.
+    pub(crate) fn permits(&self, account: &str, kind: CallKind) -> bool {
         match &self.shared_with {
             None => true,
             Some(accounts) => match accounts.get(account) {
@@ -103,10 +112,18 @@ impl Shared {
             if documents.contains_key(&id) {
                 return Err(DocumentError::Taken(id));
             }
-            documents.insert(id, Document { book, shared_with: None });
+            let now = self.clock.now();
+            let document = Document { book, created: now, changed: now, shared_with: None };
+            documents.insert(id, document);
         }
         self.touch();
         Ok(())
+    }
+
+    /// Takes a spreadsheet away.
+    pub(crate) fn remove(&self, id: &str) {
+        locked(&self.documents).remove(id);
+        self.touch();
     }
 
     /// Runs `work` on one spreadsheet; the others are locked meanwhile.
@@ -121,7 +138,11 @@ impl Shared {
                 documents.get_mut(id).ok_or_else(|| DocumentError::Unknown(id.to_owned()))?;
             let before = document.book.revision();
             let result = work(document);
-            (result, document.book.revision() != before)
+            let changed = document.book.revision() != before;
+            if changed {
+                document.changed = self.clock.now();
+            }
+            (result, changed)
         };
         if changed {
             self.touch();

@@ -52,6 +52,24 @@ impl Answer {
         Self { error: Some(error.message.clone()), ..Self::json(status, &body, style) }
     }
 
+    /// A refusal in the envelope of the Drive API, which differs from that of Sheets.
+    pub(crate) fn refused_by_drive(error: &ApiError, style: Style) -> Self {
+        let told = json!([{
+            "domain": "global", "reason": reason(error.http), "message": error.message
+        }]);
+        let body = json!({
+            "error": {"errors": told, "code": error.http, "message": error.message}
+        });
+        let status = StatusCode::from_u16(error.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { error: Some(error.message.clone()), ..Self::json(status, &body, style) }
+    }
+
+    /// 204: done, and nothing to say.
+    pub(crate) fn empty() -> Self {
+        let headers = HeaderMap::new();
+        Self { status: StatusCode::NO_CONTENT, headers, body: Bytes::new(), error: None }
+    }
+
     /// Any status with a JSON body and Google's headers.
     pub(crate) fn json(status: StatusCode, value: &Value, style: Style) -> Self {
         let mut text = if style.pretty { format!("{value:#}") } else { value.to_string() };
