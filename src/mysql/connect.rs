@@ -201,7 +201,10 @@ impl Session {
     /// A global variable as text, or `None` where the server does not know it.
     pub async fn variable(&mut self, name: &str) -> Result<Option<String>, Fault> {
         let sql = format!("SHOW GLOBAL VARIABLES LIKE '{name}'");
-        Ok(self.query(&sql).await?.first().and_then(|row| at::<String>(row, 1)))
+        let rows = self.query(&sql).await?;
+        // LIKE takes an underscore for any letter.
+        let exact = rows.iter().find(|row| at::<String>(row, 0).as_deref() == Some(name));
+        Ok(exact.and_then(|row| at(row, 1)))
     }
 
     /// Hands the connection over, to become a binlog stream.
