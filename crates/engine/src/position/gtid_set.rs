@@ -96,6 +96,15 @@ impl GtidSet {
     }
 }
 
+impl GtidSet {
+    /// One source alone, with its UUID and tag, as drivers want it; empty for a source that is not here.
+    pub fn text_of(&self, source: &Source) -> String {
+        let one = self.sources.get_key_value(source);
+        let one = one.map(|(source, intervals)| (source.clone(), intervals.clone()));
+        Self { sources: one.into_iter().collect() }.to_string()
+    }
+}
+
 impl fmt::Display for GtidSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before: Option<[u8; 16]> = None;
