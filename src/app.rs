@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::Clock,
-    config::{Config, DeletePolicy, defaults},
+    config::{self, Config, DeletePolicy, defaults},
     fault::Fault,
     flow::{
         asks::{Asks, Doors},
@@ -32,8 +32,14 @@ use crate::{
         source::Source,
         supervisor::Supervisor,
     },
-    mysql::{self, binlog::BinlogDoor, connect::Session, schema, snapshot::SqlRows},
-    ports::{MappedTable, RowSource, SheetSink, SourceDoor, StateStore},
+    mysql::{
+        binlog::StreamOptions,
+        connect::{self, Session},
+        door::BinlogDoor,
+        schema,
+        snapshot::SqlRows,
+    },
+    ports::{MappedTable, RowSource, SourceDoor, StateStore},
     sheets::{CallLimits, ClientOptions, SheetsClient},
     store::SledStore,
 };
@@ -82,7 +88,8 @@ pub async fn run(
     })?;
     let doorway = patiently(&clock, || open_doors(&config, &clock)).await?;
     let probes = Probes::of(&config.data_dir);
-    let spent = patiently(&clock, || probes.run(&doorway.sheets, &spreadsheets(&config))).await?;
+    let books = spreadsheets(&config);
+    let spent = patiently(&clock, || probes.run(&doorway.sheets, &books)).await?;
     let from = match &image.position {
         Some(position) => position.clone(),
         None => patiently(&clock, || doorway.source.here()).await?,
@@ -119,11 +126,10 @@ pub async fn run(
 
 /// Connects to both far sides and looks every table up.
 pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault> {
-    mysql::connect::install_tls_provider();
-    let server = config.mysql.server.options();
+    connect::install_tls_provider();
+    let server = server_options(&config.mysql.server);
     let mut session = Session::open(&server).await?;
     let mut tables = Vec::new();
-    let mut layouts = Vec::new();
     let mut refused = Vec::new();
     for request in requests(config) {
         match schema::resolve(&mut session, &request).await? {
@@ -132,7 +138,6 @@ pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault
                     tracing::warn!(table = request.table, warning);
                 }
                 tables.push(found.table);
-                layouts.push(found.layout);
             }
             Err(reason) => {
                 tracing::error!(reason, "table set aside");
@@ -148,7 +153,7 @@ pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault
         )));
     }
     let sheets = Arc::new(SheetsClient::open(client_options(config, clock)?).await?);
-    let source = BinlogDoor::new(server.clone(), &config.mysql, &tables, layouts);
+    let source = BinlogDoor::new(server.clone(), stream_options(config), tables.clone());
     Ok(Doorway {
         sheets,
         rows: Arc::new(SqlRows::new(server)),
@@ -232,6 +237,27 @@ fn client_options(config: &Config, clock: &Clock) -> Result<ClientOptions, Fault
         key_file: credentials.file.clone(),
         limits,
     })
+}
+
+fn server_options(server: &config::Server) -> connect::ServerOptions {
+    let password = server.password.as_ref().map(|secret| secret.reveal().clone());
+    let secret = connect::Secret::new(password.unwrap_or_default());
+    let mut options =
+        connect::ServerOptions::new(server.host.clone(), server.port, server.user.clone(), secret);
+    options.tls = match server.tls {
+        config::Tls::VerifyIdentity => connect::Tls::VerifyIdentity,
+        config::Tls::VerifyCa => connect::Tls::VerifyCa,
+        config::Tls::Required => connect::Tls::Required,
+        config::Tls::Disabled => connect::Tls::Disabled,
+    };
+    options.ca_file.clone_from(&server.ca_file);
+    options
+}
+
+fn stream_options(config: &Config) -> StreamOptions {
+    let heartbeat = config.mysql.heartbeat;
+    let silence = heartbeat * 2 + heartbeat / 2;
+    StreamOptions { heartbeat, silence, ..StreamOptions::new(config.mysql.server_id.get()) }
 }
 
 fn spreadsheets(config: &Config) -> Vec<String> {

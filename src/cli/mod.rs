@@ -10,9 +10,9 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::{Config, load},
+    config::{self, Loaded, LogFormat},
     fault::Fault,
-    telemetry::{self, LogFormat},
+    telemetry::{self, Redact},
 };
 
 /// Keeps MySQL and MariaDB tables and Google Sheets in step, from the binlog.
@@ -24,12 +24,12 @@ struct Arguments {
     /// Configuration file.
     #[arg(long, short, global = true, default_value = "sheetwire.toml")]
     config: PathBuf,
-    /// How log lines look; `auto` is text on a terminal and JSON otherwise.
-    #[arg(long, global = true, default_value = "auto")]
-    log_format: LogFormat,
-    /// What is logged, like `info` or `sheetwire=debug`.
-    #[arg(long, global = true, default_value = "info")]
-    log: String,
+    /// How log lines look: auto (text on a terminal, JSON elsewhere), text or json.
+    #[arg(long, global = true, value_parser = log_format)]
+    log_format: Option<LogFormat>,
+    /// What is logged, like `info,sheetwire=debug`.
+    #[arg(long, global = true)]
+    log: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,8 +69,7 @@ enum Verb {
 /// Runs what was typed.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = load(&arguments.config).and_then(|config| act(&arguments, config));
-    match outcome {
+    match act(&arguments) {
         Ok(code) => code,
         Err(fault) => {
             complain(&fault);
@@ -79,13 +78,30 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn act(arguments: &Arguments, config: Config) -> Result<ExitCode, Fault> {
-    telemetry::install(arguments.log_format, &arguments.log, &config.secrets())?;
+fn act(arguments: &Arguments) -> Result<ExitCode, Fault> {
+    let Loaded { config, findings } = config::load(&arguments.config)?;
+    let redact = Redact::default();
+    redact.learn(&config.secrets());
+    let format = arguments.log_format.unwrap_or(config.log.format);
+    let filter = arguments.log.as_ref().unwrap_or(&config.log.filter);
+    telemetry::start(format, filter, &redact)?;
+    for finding in &findings {
+        tracing::warn!(key = finding.key, "{}", finding.text);
+    }
     match &arguments.verb {
         Verb::Check { offline, json } => block_on(check::check(config, *offline, *json)),
         Verb::Run { takeover } => block_on(run::run(config, *takeover)),
         Verb::Status { json, health } => block_on(status::status(config, *json, *health)),
         Verb::Verify { json } => block_on(verify::verify(config, *json)),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("it is auto, text or json".to_owned()),
     }
 }
 

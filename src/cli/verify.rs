@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     fault::Fault,
-    ports::MappedTable,
+    ports::{MappedTable, SheetSink},
 };
 
 /// Rows read at once.
