@@ -358,9 +358,16 @@ impl Engine {
             }
         }
         if self.outbox.is_empty() {
-            let keep = self.settings.rows_pending_max / self.tabs.len().max(1);
-            for tab in &mut self.tabs {
-                tab.pending.spill(keep);
+            self.spill();
+        }
+    }
+
+    /// Keeps memory bounded. Not while rows are on their way from the store: they may be older than what would be dropped now.
+    fn spill(&mut self) {
+        let keep = self.settings.rows_pending_max / self.tabs.len().max(1);
+        for book in self.books.iter().filter(|book| !matches!(book.phase, Phase::Loading)) {
+            for tab in &book.tabs {
+                self.tabs[*tab].pending.spill(keep);
             }
         }
     }
