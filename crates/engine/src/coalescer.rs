@@ -86,10 +86,12 @@ impl Coalescer {
         }
     }
 
-    /// The row's state up to `latest` is in the sheet. Returns whether nothing newer is pending.
-    pub fn settle(&mut self, key: &RowKey, latest: u64) -> bool {
+    /// The row's state up to `latest`, which is `after`, is in the sheet. Returns whether nothing else is pending.
+    pub fn settle(&mut self, key: &RowKey, latest: u64, after: Option<&[Cell]>) -> bool {
         let Some(entry) = self.rows.get(key) else { return true };
-        if entry.latest > latest {
+        let same =
+            matches!(&entry.target, Target::Known(wanted) if wanted.as_deref() == after);
+        if entry.latest > latest && !same {
             return false;
         }
         self.forget(key);
@@ -213,8 +215,8 @@ mod tests {
         }
         assert_eq!(coalescer.len(), 2);
         assert_eq!(coalescer.by_age().next(), Some(&key(1)));
-        assert!(!coalescer.settle(&key(1), 500), "something newer is pending");
-        assert!(coalescer.settle(&key(1), 1002));
+        assert!(!coalescer.settle(&key(1), 500, row(39).as_deref()), "something newer is pending");
+        assert!(coalescer.settle(&key(1), 1002, None));
         assert_eq!(coalescer.len(), 1);
     }
 
@@ -250,7 +252,7 @@ mod tests {
                     for k in keys {
                         let (target, latest) = coalescer.get(&k).map(|(t, l)| (t.clone(), l)).unwrap();
                         taken.insert(k.clone(), target);
-                        coalescer.settle(&k, latest);
+                        coalescer.settle(&k, latest, None);
                     }
                 }
                 coalescer.absorb(key(*k), row(*v), sequence as u64);

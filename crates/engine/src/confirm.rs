@@ -138,8 +138,9 @@ fn hit(
 
 fn settle(tab: &mut Tab, out: &mut Confirmation, key: &RowKey, expected: &RowExpectation) {
     let after = (!expected.after.is_empty()).then(|| expected.after.clone());
+    let settled = tab.pending.settle(key, expected.latest, after.as_deref());
     out.steps.push(tab.agree(key, after));
-    if tab.pending.settle(key, expected.latest) {
+    if settled {
         out.steps.push(StoreStep::Settled(tab.spec.table, key.clone()));
     }
 }
@@ -177,14 +178,16 @@ fn confirm_delete(
         out.moved += 1;
         return;
     }
-    let base = tab.base.get(&key).map(|base| base.cells.clone()).unwrap_or_default();
-    for ((column, agreed), found) in tab.spec.columns.iter().zip(&base).zip(&mapped) {
-        if agreed != found {
+    let base = tab.base.get(&key).map(|base| base.cells.as_slice()).unwrap_or_default();
+    for (place, (column, found)) in tab.spec.columns.iter().zip(&mapped).enumerate() {
+        let agreed = base.get(place);
+        let known = tab.spec.key.contains(&place) || found.is_empty();
+        if agreed.map_or(!known, |agreed| agreed != found) {
             out.overruled.push(Overruled {
                 kind: ConflictKind::EditedRowRemoved,
                 key: Some(key.clone()),
                 column: column.name.clone(),
-                base: Some(agreed.clone()),
+                base: agreed.cloned(),
                 database: None,
                 sheet: found.clone(),
             });

@@ -130,8 +130,9 @@ impl Draft {
             .map(|(column, cell)| (u16::try_from(column).unwrap_or(u16::MAX), cell.clone()))
             .collect();
         if changed.is_empty() {
+            let settled = tab.pending.settle(&key, latest, Some(&cells));
             plan.steps.push(tab.agree(&key, Some(cells)));
-            if tab.pending.settle(&key, latest) {
+            if settled {
                 plan.steps.push(StoreStep::Settled(tab.spec.table, key));
             }
             return;
@@ -168,7 +169,7 @@ impl Draft {
             }
             Some(Place::Row(_)) | None => {
                 plan.steps.push(tab.agree(&key, None));
-                if tab.pending.settle(&key, latest) {
+                if tab.pending.settle(&key, latest, None) {
                     plan.steps.push(StoreStep::Settled(tab.spec.table, key));
                 }
             }

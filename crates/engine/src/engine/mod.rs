@@ -10,7 +10,7 @@ pub use status::{BookStatus, Status, TabStatus};
 
 use crate::{
     backoff::Backoff,
-    batch::JournalOwner,
+    batch::{InFlight, JournalOwner},
     book::{Book, Phase},
     change::{RowChange, TableId},
     confirm::Overruled,
@@ -160,8 +160,8 @@ impl Engine {
         for book in &mut self.books {
             let find = |id: &String| *id == book.spreadsheet;
             book.fence = image.fences.iter().find(|(id, _)| find(id)).map(|(_, fence)| *fence);
-            book.recover =
-                image.in_flight.iter().find(|(id, _)| find(id)).map(|(_, flight)| flight.clone());
+            book.recover = (image.in_flight.iter().find(|(id, _)| find(id)))
+                .map(|(_, flight)| of_an_earlier_life(flight.clone()));
         }
     }
 
@@ -379,9 +379,16 @@ impl Engine {
             }
         }
         if self.outbox.is_empty() {
-            let keep = self.settings.rows_pending_max / self.tabs.len().max(1);
-            for tab in &mut self.tabs {
-                tab.pending.spill(keep);
+            self.spill();
+        }
+    }
+
+    /// Keeps memory bounded. Not while rows are on their way from the store: they may be older than what would be dropped now.
+    fn spill(&mut self) {
+        let keep = self.settings.rows_pending_max / self.tabs.len().max(1);
+        for book in self.books.iter().filter(|book| !matches!(book.phase, Phase::Loading)) {
+            for tab in &book.tabs {
+                self.tabs[*tab].pending.spill(keep);
             }
         }
     }
@@ -456,4 +463,14 @@ impl Engine {
     fn wall_clock(&self, now: Moment) -> i64 {
         self.settings.started_at_us.saturating_add(i64::try_from(now.0).unwrap_or(i64::MAX))
     }
+}
+
+/// Arrival numbers start over with every process: such a batch settles only what is still wanted as it wrote it.
+fn of_an_earlier_life(mut flight: InFlight) -> InFlight {
+    for tab in &mut flight.expectations {
+        for row in tab.writes.iter_mut().chain(&mut tab.deletes).chain(&mut tab.inserts) {
+            row.latest = 0;
+        }
+    }
+    flight
 }
