@@ -5,7 +5,7 @@ import {
   same, shown, state, tabTitle, toast, typed,
 } from "./state.js";
 
-const view = $("view"), sheet = $("sheet"), editor = $("editor"), entered = $("entered");
+const view = $("view"), sheet = $("sheet"), editor = $("editor"), entered = $("entered"), frame = $("frame");
 
 /** A person acts; true when the grid let them. */
 export async function act(what) {
@@ -174,7 +174,6 @@ function drawNow() {
 }
 
 function drawFrame(box, frozen) {
-  const frame = $("frame");
   const onFrozen = box.bottom < frozen;
   frame.hidden = Boolean(state.editing);
   if (onFrozen) $("frozen").append(frame); else if (frame.parentNode !== sheet) sheet.append(frame);
