@@ -81,6 +81,12 @@ impl SheetsClient {
         }
         let answer = self.transport.get(spreadsheet, &[], wire::LOOK_FIELDS).await?;
         let known = Known::of(answer);
+        if known.title_is_taken() {
+            return Err(CallFailure::NoCredentials(format!(
+                "the spreadsheet {spreadsheet} has a tab '{}' that is not sheetwire's; rename that tab",
+                journal::TITLE
+            )));
+        }
         self.atlas.keep(spreadsheet, known.clone());
         Ok(known)
     }
@@ -117,12 +123,24 @@ impl SheetsClient {
         Ok(sheet.and_then(|sheet| journal::parse_header(&answer::first_row(&sheet))))
     }
 
-    async fn image(&self, spreadsheet: &str) -> Result<SpreadsheetImage, CallFailure> {
+    async fn look_with_header(
+        &self,
+        spreadsheet: &str,
+    ) -> Result<(Known, Option<JournalHeader>), CallFailure> {
         let known = self.look(spreadsheet).await?;
         let header = match &known.journal {
             Some(tab) => self.journal_header(spreadsheet, tab).await?,
             None => None,
         };
+        Ok((known, header))
+    }
+
+    async fn image(&self, spreadsheet: &str) -> Result<SpreadsheetImage, CallFailure> {
+        let (mut known, mut header) = self.look_with_header(spreadsheet).await?;
+        if known.fence.zip(header.as_ref()).is_some_and(|(fence, seen)| fence != seen.sequence) {
+            // A batch came in between the two reads, most likely; else the second look shows the same.
+            (known, header) = self.look_with_header(spreadsheet).await?;
+        }
         let carried = |tab: &JournalTab| {
             let sequence = header.as_ref()?.sequence;
             (journal::sheet_id_of(sequence) == tab.sheet_id).then_some(sequence)

@@ -44,7 +44,8 @@ impl Known {
                 rows: size.and_then(|size| count(size.row_count)).unwrap_or_default(),
                 columns: size.and_then(|size| count(size.column_count)).unwrap_or_default(),
             };
-            if journal::is_journal(tab.sheet_id, &tab.title) && journal.is_none() {
+            let hidden = properties.hidden.unwrap_or_default();
+            if journal::is_journal(tab.sheet_id, &tab.title, hidden) && journal.is_none() {
                 let TabProperties { sheet_id, title, rows, columns } = tab;
                 journal = Some(JournalTab { sheet_id, title, rows, columns });
             } else {
@@ -64,6 +65,11 @@ impl Known {
         };
         let title = answer.properties.and_then(|properties| properties.title).unwrap_or_default();
         Self { title, tabs, journal, fence, kind }
+    }
+
+    /// Whether a tab that is not ours bears the title of the journal, so that the journal cannot be added.
+    pub(super) fn title_is_taken(&self) -> bool {
+        self.journal.is_none() && self.tabs.iter().any(|tab| tab.title == journal::TITLE)
     }
 
     /// A tab by its id.

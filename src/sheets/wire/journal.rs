@@ -16,8 +16,9 @@ pub(crate) const SHEET_ID: i32 = 0x5EE7_317E;
 /// First cell of the journal: whose it is, and the version of header and layout.
 pub(crate) const MAGIC: &str = "sheetwire journal 1";
 
-/// Ids of journal tabs where the tab itself is the fence: this many, counted from [`FIRST_TAB_ID`].
-const TAB_IDS: u64 = 0x0040_0000;
+/// Ids of journal tabs where the tab itself is the fence: this many, counted from [`FIRST_TAB_ID`]. Few, since people's tabs have
+/// random ids.
+const TAB_IDS: u64 = 0x0001_0000;
 const FIRST_TAB_ID: i32 = 0x5E00_0000;
 
 /// Cells of the first row before the position.
@@ -53,9 +54,9 @@ pub(crate) fn is_fence_tab(sheet_id: i32) -> bool {
     u64::try_from(i64::from(sheet_id) - i64::from(FIRST_TAB_ID)).is_ok_and(|at| at < TAB_IDS)
 }
 
-/// Whether a tab is the journal.
-pub(crate) fn is_journal(sheet_id: i32, title: &str) -> bool {
-    sheet_id == SHEET_ID || is_fence_tab(sheet_id) || title == TITLE
+/// Whether a tab is the journal. The title alone proves nothing: anybody may give it to a tab.
+pub(crate) fn is_journal(sheet_id: i32, title: &str, hidden: bool) -> bool {
+    sheet_id == SHEET_ID || (is_fence_tab(sheet_id) && (hidden || title == TITLE))
 }
 
 /// The grid a batch needs, never smaller than the one there is. Grown in steps, so that most batches leave it alone.
@@ -200,6 +201,8 @@ mod tests {
     fn fence_tabs_are_recognised_by_their_id() {
         assert!(is_fence_tab(sheet_id_of(0)) && is_fence_tab(sheet_id_of(u64::MAX)));
         assert!(!is_fence_tab(SHEET_ID) && !is_fence_tab(0) && !is_fence_tab(-1));
-        assert!(is_journal(SHEET_ID, "renamed") && is_journal(3, TITLE) && !is_journal(3, "a"));
+        assert!(is_journal(SHEET_ID, "renamed", false) && !is_journal(3, TITLE, true));
+        assert!(is_journal(sheet_id_of(5), "renamed", true));
+        assert!(!is_journal(sheet_id_of(5), "a person's tab with an unlucky id", false));
     }
 }

@@ -33,12 +33,12 @@ pub(crate) const BATCH_FIELDS: &str = "updatedSpreadsheet(sheets(properties(shee
     rowData(values(userEnteredValue)))))";
 
 /// Mask of a read with cells.
-pub(crate) const READ_FIELDS: &str = "sheets(properties(sheetId,title,sheetType,\
+pub(crate) const READ_FIELDS: &str = "sheets(properties(sheetId,title,\
     gridProperties(rowCount,columnCount)),data(startRow,startColumn,\
     rowData(values(userEnteredValue))))";
 
 /// Mask of a look at a spreadsheet without any cell.
-pub(crate) const LOOK_FIELDS: &str = "properties(title),sheets(properties(sheetId,title,sheetType,\
+pub(crate) const LOOK_FIELDS: &str = "properties(title),sheets(properties(sheetId,title,hidden,\
     gridProperties(rowCount,columnCount))),namedRanges(namedRangeId,name)";
 
 /// What a batch must know of the spreadsheet to be written down. A stale belief costs a refusal, never a wrong write.

@@ -154,3 +154,13 @@ async fn a_journal_written_over_by_a_person_is_not_read_as_one() {
     assert_eq!((image.journal, image.journal_tab, image.fence), (None, true, Some(1)));
     assert_eq!(desk.client.journal(&first).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_tab_of_a_person_with_the_title_of_the_journal_is_not_touched() {
+    let desk = Desk::new().await;
+    desk.human(&sheets_emulator::model::HumanAct::AddTab { title: "_sheetwire".into() });
+    let outcome = desk.client.write(&put(None, 1, "one")).await;
+    let WriteOutcome::Denied { message } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("rename that tab"), "{message}");
+    assert_eq!(desk.calls("spreadsheets.batchUpdate"), 0);
+}

@@ -14,6 +14,8 @@ mod probe;
 mod reads;
 mod relay;
 mod secrets;
+mod stub;
+mod tokens;
 
 use std::{
     path::PathBuf,

@@ -152,3 +152,22 @@ async fn an_account_that_google_does_not_know_is_denied_with_a_cure() {
     let path = desk.key_file.path.display().to_string();
     assert!(message.contains(&path) && message.contains(ROBOT), "{message}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_that_others_can_read_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_, quiet) = logs();
+    let key = KeyFile::new("http://127.0.0.1:1/token");
+    let name = key.path.file_name().unwrap().to_str().unwrap().to_owned();
+    super::client("http://127.0.0.1:1/", &key, CallLimits::default()).await;
+    assert!(!quiet.text().contains(&name), "0600 is fine");
+    std::fs::set_permissions(&key.path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    super::client("http://127.0.0.1:1/", &key, CallLimits::default()).await;
+    let text = quiet.text();
+    let line = text.lines().find(|line| line.contains(&name)).unwrap();
+    assert!(
+        line.contains("WARN") && line.contains("chmod 0600") && line.contains("0640"),
+        "{line}"
+    );
+}
