@@ -15,6 +15,7 @@ mod contract;
 mod lock;
 mod memory;
 mod sled;
+mod trouble;
 mod witness;
 
 use sheetwire_engine::{change::TableId, state::PendingRow, state::RowKey};

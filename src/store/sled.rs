@@ -20,8 +20,9 @@ use sheetwire_engine::state::{ConflictRecord, Image, StoreStep};
 
 use super::{
     PendingAnswer, RowAddress,
-    codec::{self, Assembler, Damage, Kind, Seal},
+    codec::{self, Assembler, Kind, Seal},
     lock::DataFolder,
+    trouble::{Trouble, damaged, newer, unwritable},
     witness::{Testimony, Witness},
 };
 use crate::{
@@ -292,78 +293,6 @@ impl Inner {
             "it holds {seen} entries, not the {expected} that its seal names"
         )))
     }
-}
-
-/// Why the store did not do what it was asked.
-enum Trouble {
-    Damage(Damage),
-    Log(String),
-    Io(io::Error),
-    Rewritten(u64),
-}
-
-impl From<Damage> for Trouble {
-    fn from(damage: Damage) -> Self {
-        Self::Damage(damage)
-    }
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<sled::Error> for Trouble {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) => Self::Io(error),
-            sled::Error::Corruption { .. } => Self::Log("sled finds its log corrupt".into()),
-            sled::Error::CollectionNotFound(_)
-            | sled::Error::Unsupported(_)
-            | sled::Error::ReportableBug(_) => Self::Log(format!("sled says: {error}")),
-        }
-    }
-}
-
-impl Trouble {
-    fn into_fault(self, data_folder: &Path) -> Fault {
-        match self {
-            Self::Damage(Damage::TooLarge(kind)) => Fault::Configuration(format!(
-                "a {kind} record is too large for the store in {}; map fewer columns, or lower sheets.flush.max_bytes",
-                data_folder.display()
-            )),
-            Self::Damage(damage @ Damage::Newer(..)) => newer(data_folder, &damage.to_string()),
-            Self::Damage(damage) => damaged(data_folder, &damage.to_string()),
-            Self::Log(what) => damaged(data_folder, &what),
-            Self::Io(error) => unwritable(data_folder, &error),
-            Self::Rewritten(id) => Fault::Configuration(format!(
-                "conflict {id} is in the store of {} with another content, and conflicts are never rewritten; this is a fault of sheetwire, please report it",
-                data_folder.display()
-            )),
-        }
-    }
-}
-
-fn damaged(data_folder: &Path, what: &str) -> Fault {
-    let folder = data_folder.display();
-    Fault::Configuration(format!(
-        "the store in {folder} is damaged: {what}; move the folder {folder} away and run again: everything is rebuilt from sheet and database (only the list of conflicts stays behind in the folder)"
-    ))
-}
-
-fn newer(data_folder: &Path, what: &str) -> Fault {
-    let folder = data_folder.display();
-    Fault::Configuration(format!(
-        "the store in {folder} was written by a newer sheetwire: {what}; run that version again, or move the folder {folder} away and run this one: everything is rebuilt from sheet and database"
-    ))
-}
-
-fn unwritable(data_folder: &Path, error: &io::Error) -> Fault {
-    Fault::Configuration(format!(
-        "the store in {} cannot be read or written: {error}; make room on the disk or mend its rights, then run again: nothing that was acknowledged is lost",
-        data_folder.display()
-    ))
 }
 
 fn open_sled(files: &StoreFiles, data_folder: &Path) -> Result<sled::Db, Fault> {
