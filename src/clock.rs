@@ -74,10 +74,9 @@ impl Clock {
         real
     }
 
-    /// What a span of this clock is on the wall: the same but in tests.
     #[cfg(not(feature = "testing"))]
     #[expect(clippy::unused_self, reason = "the rate is there in tests only")]
-    pub fn real(&self, shown: Duration) -> Duration {
+    fn real(&self, shown: Duration) -> Duration {
         shown
     }
 
@@ -86,9 +85,8 @@ impl Clock {
         real.saturating_mul(self.rate)
     }
 
-    /// What a span of this clock is on the wall: the same but in tests.
     #[cfg(feature = "testing")]
-    pub fn real(&self, shown: Duration) -> Duration {
+    fn real(&self, shown: Duration) -> Duration {
         // Never zero for a wait that is not: a loop around it would spin.
         if shown.is_zero() { shown } else { (shown / self.rate).max(Duration::from_nanos(1)) }
     }
@@ -112,7 +110,7 @@ mod tests {
         clock.sleep_until(moment).await;
         assert!(clock.now() >= moment);
         // A moment that is past is no wait at all.
-        clock.timeout(Duration::from_secs(60), clock.sleep_until(Duration::ZERO)).await.unwrap();
+        clock.timeout(Duration::from_mins(1), clock.sleep_until(Duration::ZERO)).await.unwrap();
     }
 
     #[tokio::test]
@@ -120,7 +118,7 @@ mod tests {
         let clock = Clock::start();
         let late = clock.timeout(Duration::from_millis(5), std::future::pending::<()>()).await;
         assert_eq!(late, Err(TimedOut));
-        assert_eq!(clock.timeout(Duration::from_secs(60), async { 7 }).await, Ok(7));
+        assert_eq!(clock.timeout(Duration::from_mins(1), async { 7 }).await, Ok(7));
     }
 
     #[test]

@@ -63,6 +63,66 @@ to = { spreadsheet = "1AbC", tab = "Orders" }
 columns = ["id"]
 "#;
 
+/// Wrong in many ways.
+const WRONG: &str = r#"
+nmae = "crm"
+data_dir = 7
+[mysql]
+host = "db1"
+prot = 3306
+password = "hunter2"
+tls = "verify"
+heartbeat = "5"
+server_id = 0
+[sheets]
+credentials_file = "/nowhere.json"
+budget = { writes_per_minute = 0 }
+flush = { max_bytes = "2GB", every = "1d" }
+[webhook]
+listen = "8787"
+[[table]]
+from = "orders"
+to = { spreadsheet = "https://example.com/x", tab = "" }
+columns = []
+conflict = "shet"
+timezone = "Europe/Berlni"
+[[table]]
+from = "shop.orders"
+to = { spreadsheet = "1AbC", tab = "_Sheetwire", header_row = 0 }
+columns = ["id", "ID", ""]
+owner = { note = "sheet" }
+"#;
+
+/// How what is said about it begins.
+const WRONG_SAYS: &[&str] = &[
+    "nmae: is not a key; did you mean name?",
+    "data_dir: must be text in quotes",
+    "mysql.prot: is not a key; did you mean port?",
+    "mysql.password: is not a key: secrets do not stand in the configuration",
+    "name: is missing",
+    "mysql.user: is missing",
+    "mysql.tls: \"verify\" is not known; use one of verify_identity, verify_ca",
+    "mysql.heartbeat: \"5\" is not a duration; write it as 250ms",
+    "mysql.server_id: is 0, and must be 1 to 4294967295",
+    "sheets.credentials_file: /nowhere.json cannot be read",
+    "sheets.budget.writes_per_minute: is 0, and must be 1",
+    "sheets.flush.max_bytes: is 2GB, and must be",
+    "sheets.flush.every: \"1d\" is not a duration",
+    "webhook.secret_file: is missing",
+    "webhook.listen: \"8787\" is not an address with a port",
+    "table[1].from: \"orders\" is not a schema and a table",
+    "table[1].to.spreadsheet: \"https://example.com/x\" is neither an id nor a link",
+    "table[1].to.tab: is empty",
+    "table[1].columns: is empty",
+    "table[1].conflict: \"shet\" is not known; use one of database, sheet, newest, hold",
+    "table[1].timezone: \"Europe/Berlni\" is not a zone",
+    "table[2].to.tab: _sheetwire is the tab of sheetwire itself",
+    "table[2].to.header_row: is 0, and must be 1",
+    "table[2].columns: names \"ID\" twice",
+    "table[2].columns: \"\" is not a column name",
+    "table[2].owner.note: is not in columns",
+];
+
 /// Every file there is, and what is in it.
 fn read(path: &Path) -> io::Result<SecretFile> {
     let text = match path.to_str().unwrap() {
@@ -145,7 +205,7 @@ fn the_example_of_the_design_means_what_it_says() {
     assert_eq!(webhook.secret.reveal(), "s3cret-of-bell");
     assert_eq!(
         (webhook.listen, webhook.sweep),
-        (address("127.0.0.1:8787"), Duration::from_secs(60))
+        (address("127.0.0.1:8787"), Duration::from_mins(1))
     );
     assert_eq!(config.status.unwrap().listen, address("127.0.0.1:8788"));
     let [table] = &config.tables[..] else { panic!("{:?}", config.tables) };
@@ -163,14 +223,11 @@ fn the_example_of_the_design_means_what_it_says() {
 
 #[test]
 fn every_default_that_the_example_shows_is_the_default() {
-    let shown: String = EXAMPLE
-        .lines()
-        .map(|line| match line.strip_prefix('#') {
-            Some(rest) if rest.starts_with(|first: char| first.is_ascii_lowercase()) => rest,
-            _ => line,
-        })
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let uncomment = |line: &'static str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|first: char| first.is_ascii_lowercase()) => rest,
+        _ => line,
+    };
+    let shown = EXAMPLE.lines().map(uncomment).collect::<Vec<_>>().join("\n");
     assert!(shown.lines().count() == EXAMPLE.lines().count() && shown.len() < EXAMPLE.len());
     assert_eq!(config(&shown), config(EXAMPLE));
 }
@@ -186,70 +243,14 @@ fn a_small_file_is_enough() {
 
 #[test]
 fn all_problems_come_at_once_each_with_its_key_and_its_cure() {
-    let text = r#"
-nmae = "crm"
-data_dir = 7
-[mysql]
-host = "db1"
-prot = 3306
-password = "hunter2"
-tls = "verify"
-heartbeat = "5"
-server_id = 0
-[sheets]
-credentials_file = "/nowhere.json"
-budget = { writes_per_minute = 0 }
-flush = { max_bytes = "2GB", every = "1d" }
-[webhook]
-listen = "8787"
-[[table]]
-from = "orders"
-to = { spreadsheet = "https://example.com/x", tab = "" }
-columns = []
-conflict = "shet"
-timezone = "Europe/Berlni"
-[[table]]
-from = "shop.orders"
-to = { spreadsheet = "1AbC", tab = "_Sheetwire", header_row = 0 }
-columns = ["id", "ID", ""]
-owner = { note = "sheet" }
-"#;
-    let problems = problems(text);
-    let wanted = [
-        "nmae: is not a key; did you mean name?",
-        "data_dir: must be text in quotes",
-        "mysql.prot: is not a key; did you mean port?",
-        "mysql.password: is not a key: secrets do not stand in the configuration",
-        "name: is missing",
-        "mysql.user: is missing",
-        "mysql.tls: \"verify\" is not known; use one of verify_identity, verify_ca",
-        "mysql.heartbeat: \"5\" is not a duration; write it as 250ms",
-        "mysql.server_id: is 0, and must be 1 to 4294967295",
-        "sheets.credentials_file: /nowhere.json cannot be read",
-        "sheets.budget.writes_per_minute: is 0, and must be 1",
-        "sheets.flush.max_bytes: is 2GB, and must be",
-        "sheets.flush.every: \"1d\" is not a duration",
-        "webhook.secret_file: is missing",
-        "webhook.listen: \"8787\" is not an address with a port",
-        "table[1].from: \"orders\" is not a schema and a table",
-        "table[1].to.spreadsheet: \"https://example.com/x\" is neither an id nor a link",
-        "table[1].to.tab: is empty",
-        "table[1].columns: is empty",
-        "table[1].conflict: \"shet\" is not known; use one of database, sheet, newest, hold",
-        "table[1].timezone: \"Europe/Berlni\" is not a zone",
-        "table[2].to.tab: _sheetwire is the tab of sheetwire itself",
-        "table[2].to.header_row: is 0, and must be 1",
-        "table[2].columns: names \"ID\" twice",
-        "table[2].columns: \"\" is not a column name",
-        "table[2].owner.note: is not in columns",
-    ];
-    for wanted in wanted {
+    let problems = problems(WRONG);
+    for wanted in WRONG_SAYS {
         assert!(
             problems.iter().any(|problem| problem.starts_with(wanted)),
             "{wanted}\n{problems:#?}"
         );
     }
-    assert_eq!(problems.len(), wanted.len(), "{problems:#?}");
+    assert_eq!(problems.len(), WRONG_SAYS.len(), "{problems:#?}");
     assert!(!problems.concat().contains("hunter2"));
 }
 

@@ -114,14 +114,12 @@ pub(super) fn advice(section: &str, name: &str) -> String {
         return format!("is not a key; did you mean {near}?");
     }
     let elsewhere = all().find(|known| known.rsplit('.').next() == Some(name));
-    match elsewhere {
-        Some(path) => format!("is not a key here; did you mean {path}?"),
-        None => {
-            let mut known: Vec<_> = names_in(section).collect();
-            known.dedup();
-            format!("is not a key; known here: {}", known.join(", "))
-        }
+    if let Some(path) = elsewhere {
+        return format!("is not a key here; did you mean {path}?");
     }
+    let mut known: Vec<_> = names_in(section).collect();
+    known.dedup();
+    format!("is not a key; known here: {}", known.join(", "))
 }
 
 /// The candidate that is least different, if it is near enough to be meant: a third of its letters may differ.

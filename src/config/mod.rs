@@ -77,17 +77,3 @@ impl From<Problems> for Fault {
         Self::Configuration(problems.to_string())
     }
 }
-
-/// Where a test wants the process to wait: the place and at which passing. See `flow::hold`.
-#[cfg(feature = "testing")]
-pub fn testing_hold() -> Option<(String, u32)> {
-    let text = std::env::var("SHEETWIRE_HOLD").ok()?;
-    let (place, count) = text.split_once(':')?;
-    Some((place.to_owned(), count.parse().ok()?))
-}
-
-/// The file that says so.
-#[cfg(feature = "testing")]
-pub fn testing_hold_file() -> Option<std::path::PathBuf> {
-    std::env::var_os("SHEETWIRE_HOLD_FILE").map(Into::into)
-}

@@ -15,7 +15,10 @@ use super::{
     load::{SecretFile, Surroundings},
     raw::{Raw, Section},
     tables,
-    types::*,
+    types::{
+        Budget, Config, Credentials, Endpoint, Flush, Limits, Log, LogFormat, MySql, PipelineName,
+        PositionMode, Server, Sheets, Snapshot, Status, Tls, Webhook, defaults,
+    },
     units,
 };
 use crate::secret::Secret;
@@ -355,16 +358,12 @@ impl<'a> Section<'a> {
     /// A whole number within bounds.
     pub(super) fn whole(&self, name: &str, bounds: RangeInclusive<u32>, otherwise: u32) -> u32 {
         let Some(number) = self.integer(name) else { return otherwise };
-        match u32::try_from(number).ok().filter(|number| bounds.contains(number)) {
-            Some(number) => number,
-            None => {
-                self.problem(
-                    name,
-                    format!("is {number}, and must be {} to {}", bounds.start(), bounds.end()),
-                );
-                otherwise
-            }
-        }
+        let within = u32::try_from(number).ok().filter(|number| bounds.contains(number));
+        within.unwrap_or_else(|| {
+            let (least, most) = bounds.into_inner();
+            self.problem(name, format!("is {number}, and must be {least} to {most}"));
+            otherwise
+        })
     }
 
     fn count(&self, name: &str, bounds: RangeInclusive<u32>, otherwise: usize) -> usize {
@@ -397,7 +396,7 @@ impl<'a> Section<'a> {
                 format!("is {text}, and must be {} to {} bytes", bounds.start(), bounds.end()),
             ),
             None => {
-                self.problem(name, format!("\"{text}\" is not a size; write it as 64KiB or 2MB"))
+                self.problem(name, format!("\"{text}\" is not a size; write it as 64KiB or 2MB"));
             }
         }
         otherwise

@@ -10,7 +10,10 @@ use jiff::tz::TimeZone;
 use super::{
     keys,
     raw::{Raw, Section},
-    types::*,
+    types::{
+        Brake, ConflictPolicy, DeletePolicy, Direction, OnDelete, SpreadsheetId, TabTitle, Table,
+        Target, defaults,
+    },
 };
 
 /// Tables of one pipeline: one control loop carries them all.

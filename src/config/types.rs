@@ -37,7 +37,7 @@ pub mod defaults {
     /// Google gives up on a request after 180 seconds: a shorter wait leaves batches in doubt that are still being applied.
     pub const TIMEOUT: Duration = Duration::from_secs(200);
     /// A minute's delay where a doorbell is lost, one read a minute where none is.
-    pub const SWEEP: Duration = Duration::from_secs(60);
+    pub const SWEEP: Duration = Duration::from_mins(1);
     /// About 100 MB of rendered rows; more spill to the store.
     pub const ROWS_PENDING_MAX: usize = 200_000;
     /// Rows of one SELECT of a first copy: a fraction of a second on the server.
@@ -374,12 +374,5 @@ impl Credentials {
         let key = json.as_ref().and_then(|json| json.get("private_key")?.as_str());
         let lines = key.unwrap_or_default().lines().filter(|line| !line.starts_with("-----"));
         lines.map(|line| Secret::new(line.to_owned())).collect()
-    }
-}
-
-impl Config {
-    /// Configured names of the tables, by their number.
-    pub fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|table| format!("{}.{}", table.database, table.table)).collect()
     }
 }
