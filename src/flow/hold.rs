@@ -11,11 +11,11 @@ pub const ANSWERED: &str = "answered";
 pub async fn here(place: &str) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static PASSED: AtomicU32 = AtomicU32::new(0);
-    let Some((wanted, count)) = crate::config::testing_hold() else { return };
+    let Some((wanted, count)) = crate::config::testing::hold() else { return };
     if wanted != place || PASSED.fetch_add(1, Ordering::Relaxed) + 1 != count {
         return;
     }
-    if let Some(file) = crate::config::testing_hold_file() {
+    if let Some(file) = crate::config::testing::hold_file() {
         let created = std::fs::write(file, place);
         tracing::warn!(place, ok = created.is_ok(), "held for a test");
     }

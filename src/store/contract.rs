@@ -146,7 +146,7 @@ claim!(pending_rows_are_found_by_address_in_the_order_asked_for, store, {
         .collect();
     store.apply(steps).await.unwrap();
     let asked = [(TableId(2), key("49")), (TableId(1), key("7")), (TableId(2), key("7"))];
-    assert_eq!(store.pending(&asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
+    assert_eq!(Store::pending(&store, &asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
 });
 
 claim!(conflicts_are_listed_in_order_and_never_rewritten, store, {
