@@ -24,6 +24,11 @@ TABLES = {
     "customers": ("demo-shop", "Customers"),
     "stock": ("demo-stock", "Stock"),
 }
+COLUMNS = {
+    "orders": ["id", "customer_id", "status", "total", "due_on", "note", "changed_at"],
+    "customers": ["id", "name", "email", "since"],
+    "stock": ["sku", "title", "quantity", "price", "barcode"],
+}
 SAMPLE = """
 CREATE DATABASE shop CHARACTER SET utf8mb4;
 USE shop;
@@ -108,6 +113,7 @@ innodb_buffer_pool_size=64M
 lc_messages_dir={share}/share/mysql
 character_sets_dir={share}/share/mysql/charsets
 plugin_dir={share}/lib/mysql/plugin
+secure_file_priv=
 mysqlx=OFF
 gtid_mode=ON
 enforce_gtid_consistency=ON
@@ -171,7 +177,7 @@ class Stage:
             words += ["--spreadsheet", f"{book}={title}"]
         with open(self.folder / "emulator.log", "wb") as log:
             self.emulator = subprocess.Popen(words, stdout=log, stderr=log)
-        wait_for("the emulator to answer", lambda: http("GET", f"{self.url}/emulator/spreadsheets") is not None)
+        wait_for("the emulator to answer", lambda: key.exists() and http("GET", f"{self.url}/emulator/spreadsheets") is not None)
         self.write_config(key)
         self.run()
 
@@ -191,7 +197,7 @@ endpoint = "{self.url}/"
 credentials_file = "{key}"
 """
         for table, (book, tab) in TABLES.items():
-            text += f'\n[[table]]\nfrom = "shop.{table}"\nto = {{ spreadsheet = "{book}", tab = "{tab}" }}\ndirection = "to_sheet"\n'
+            text += f'\n[[table]]\nfrom = "shop.{table}"\nto = {{ spreadsheet = "{book}", tab = "{tab}" }}\ncolumns = {json.dumps(COLUMNS[table])}\ndirection = "to_sheet"\n'
         self.config.write_text(text)
 
     def environment(self):

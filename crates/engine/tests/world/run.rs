@@ -102,6 +102,7 @@ fn draw_settings(rng: &mut Rng) -> Settings {
         journal_hold: Duration::from_secs(180),
         takeover: false,
         started_at_us: 1_800_000_000_000_000,
+        refused: Vec::new(),
     }
 }
 
