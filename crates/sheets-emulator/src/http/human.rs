@@ -24,7 +24,7 @@ use super::faults::Fault;
 use super::guard;
 use super::quota::QuotaLimits;
 use super::state::{DocumentError, Role, State, locked};
-use super::view::{self, Window};
+use super::view::{self, Grid, Window};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; \
@@ -135,18 +135,16 @@ async fn add(
 
 async fn tabs(Extract(state): Extract<State>, Path(id): Path<String>) -> Told {
     let book = state.with(&id, |document| document.book.clone())?;
-    view::tabs(&book).map(Json).map_err(|error| refused(StatusCode::BAD_REQUEST, error.message))
+    Ok(Json(view::tabs(&book)))
 }
 
 async fn grid(
     Extract(state): Extract<State>,
     Path(id): Path<String>,
     Asked(window): Asked<Window>,
-) -> Told {
+) -> Result<Json<Grid>, Refused> {
     let book = state.with(&id, |document| document.book.clone())?;
-    view::grid(&book, &window)
-        .map(Json)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, error.message))
+    view::grid(&book, &window).map(Json).map_err(|error| refused(StatusCode::BAD_REQUEST, error))
 }
 
 async fn human(
