@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query as Asked, State as Extract};
+use axum::extract::{DefaultBodyLimit, Path, Query as Asked, State as Extract};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
 };
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::model::HumanAct;
 
+use super::calls::BODY_BYTES_MAX;
 use super::faults::Fault;
 use super::guard;
 use super::quota::QuotaLimits;
@@ -55,6 +56,7 @@ pub(crate) fn router(_: &State) -> Router<State> {
         .route("/emulator/quota", get(quota).post(set_quota))
         .route("/emulator/faults", get(faults).post(arm).delete(disarm))
         .route("/emulator/faults/release", post(release))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(guard::loopback_only))
 }
 
