@@ -61,7 +61,15 @@ impl Reader {
                     );
                     self.note(sentence);
                 }
-                Some(kind) => self.at(&snake(key), |reader| reader.kind(kind, inner)),
+                Some(kind) => {
+                    let length = self.path.len();
+                    if length > 0 {
+                        self.path.push('.');
+                    }
+                    push_snake(&mut self.path, key);
+                    self.kind(kind, inner);
+                    self.path.truncate(length);
+                }
             }
         }
     }
@@ -147,16 +155,14 @@ impl Reader {
     }
 }
 
-/// `updateCells` as `update_cells`, the way error paths are written.
-pub fn snake(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
+/// Appends `updateCells` as `update_cells`, the way error paths are written.
+fn push_snake(path: &mut String, name: &str) {
     for c in name.chars() {
         if c.is_ascii_uppercase() {
-            out.push('_');
+            path.push('_');
         }
-        out.push(c.to_ascii_lowercase());
+        path.push(c.to_ascii_lowercase());
     }
-    out
 }
 
 #[cfg(test)]

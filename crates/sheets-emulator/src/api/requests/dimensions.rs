@@ -82,12 +82,12 @@ pub(super) fn insert(book: &mut Spreadsheet, body: &Value) -> Reply {
     }
     if !inherit && at >= size {
         return Err(ApiError::invalid(format!(
-            "range.startIndex[{at}] must be less than the grid size ({size}) if inheritFromBefore is false."
+            "range.startIndex[{at}] must be less than the grid size ({size}) if inheritFromBefore is false"
         )));
     }
     if at > size {
         return Err(ApiError::invalid(format!(
-            "range.startIndex[{at}] must be less than or equal to the grid size ({size}) if inheritFromBefore is true."
+            "range.startIndex[{at}] must be less than or equal to the grid size ({size}) if inheritFromBefore is true"
         )));
     }
     admit_more(book, sheet, axis, end - at)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Reply;
-use super::cells::merge;
+use super::parts::merge;
 use crate::api::convert::{area, area_json, flag, int, list, part, text};
 use crate::api::error::ApiError;
 use crate::api::fields::request_mask;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Reply;
-use super::cells::merge;
+use super::parts::merge;
 use crate::api::convert::{flag, index, int, part, text};
 use crate::api::error::ApiError;
 use crate::api::fields::{Mask, request_mask};
 use crate::api::get::sheet_properties;
 use crate::model::cell::object;
 use crate::model::grid::Sheet;
-use crate::model::metadata::Place;
 use crate::model::shift::{Axis, Move};
 use crate::model::{NEW_TAB, Spreadsheet};
 
@@ -264,11 +263,6 @@ fn resize(book: &mut Spreadsheet, id: i64, axis: Axis, old: usize, new: usize) {
         book.move_dimension(id, axis, Move::Insert { at: old, count: new - old });
     } else if new < old {
         book.move_dimension(id, axis, Move::Delete { at: new, count: old - new });
-        book.remove_metadata(|entry| match entry.place {
-            Place::Row(sheet, row) => axis == Axis::Rows && sheet == id && row >= new,
-            Place::Column(sheet, col) => axis == Axis::Cols && sheet == id && col >= new,
-            Place::Spreadsheet | Place::Sheet(_) => false,
-        });
     }
 }
 

@@ -157,7 +157,7 @@ fn insert_dimension_at_the_end_needs_inheritance() {
     assert_eq!(
         batch(&mut book, insert(false)).unwrap_err(),
         "Invalid requests[0].insertDimension: range.startIndex[1000] must be less than the grid size (1000) if \
-         inheritFromBefore is false."
+         inheritFromBefore is false"
     );
     batch(&mut book, insert(true)).unwrap();
     assert_eq!(book.sheet(0).unwrap().rows, 1001);

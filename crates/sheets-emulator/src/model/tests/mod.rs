@@ -5,6 +5,7 @@
 mod batches;
 mod metadata;
 mod people;
+mod requests;
 mod values;
 
 use serde_json::{Value, json};
