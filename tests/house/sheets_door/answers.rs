@@ -164,3 +164,29 @@ async fn a_refusal_names_the_tab_and_nothing_is_applied() {
     assert_eq!(desk.grid("Sheet1!A2"), [["batch 1"]]);
     applied(desk.client.write(&batch(Some(1), 2, vec![good])).await);
 }
+
+#[tokio::test]
+async fn a_read_that_stalls_ends_at_its_time_limit() {
+    let limits = CallLimits { read: Duration::from_millis(300), ..CallLimits::default() };
+    let desk = Desk::with(Options { quota: None, ..Options::default() }, limits).await;
+    let stall = FaultKind::StallBefore { for_ms: None };
+    desk.emulator.faults().arm(Fault::once(stall, FaultFilter::Reads));
+    let Err(ReadFailure::Transient { reason }) = desk.client.open(BOOK).await else { panic!() };
+    assert!(reason.contains("0.3 seconds"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_protected_range_is_a_refusal_of_its_tab() {
+    let desk = Desk::new().await;
+    desk.apply(&put(None, 1)).await;
+    let owner = Some("owner@x.example".to_owned());
+    desk.emulator.edit(BOOK, |book| book.caller = owner).unwrap();
+    desk.edit(&serde_json::json!([{"addProtectedRange": {"protectedRange": {
+        "range": {"sheetId": 0, "startColumnIndex": 0, "endColumnIndex": 1},
+        "editors": {"users": ["owner@x.example"]}}}}]));
+    let outcome = desk.client.write(&put(Some(1), 2)).await;
+    let WriteOutcome::Refused { tab, message } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("protected"), "{message}");
+    assert_eq!(tab, Some(0));
+    assert_eq!(desk.grid("Sheet1!A2"), [["batch 1"]]);
+}

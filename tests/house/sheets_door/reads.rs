@@ -12,7 +12,7 @@ use sheetwire_engine::{
 
 use super::{BOOK, Desk, formula, relay::Relay, text};
 
-const HOSTILE: [&str; 12] = [
+const HOSTILE: [&str; 13] = [
     "h#x",
     "q?x",
     "a/b",
@@ -25,6 +25,7 @@ const HOSTILE: [&str; 12] = [
     "a b+c",
     "R1C1",
     "x!A1:B2",
+    "a title of one hundred characters, since the query must outgrow a URL: %%%%%%%%%%%%%%%%%%%%%%%%%%%%%",
 ];
 
 fn read(sheet_id: i32, columns: &[u32]) -> TabRead {
