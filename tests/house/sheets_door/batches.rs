@@ -168,7 +168,7 @@ async fn mapped_cells_are_written_and_nothing_else() {
     assert_eq!(look(), before);
     desk.types("D2", "=C2&\"!\"");
     let shown = desk.emulator.spreadsheet(BOOK).unwrap();
-    let shown = shown.values_get("Sheet1!D2", &Default::default()).unwrap();
+    let shown = shown.values_get("Sheet1!D2", &sheets_emulator::model::Query::default()).unwrap();
     assert_eq!(shown["values"], json!([["=1+1!"]]), "text that looks like a formula is text");
 }
 

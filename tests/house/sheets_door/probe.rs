@@ -5,7 +5,7 @@ use sheets_emulator::http::{Fault, FaultFilter, FaultKind, Role};
 use sheetwire::{
     fault::Fault as Trouble,
     ports::SheetSink,
-    sheets::{FenceKind, PROBE_COST_MAX},
+    sheets::{CallLimits, FenceKind, PROBE_COST_MAX},
 };
 use sheetwire_engine::batch::WriteOutcome;
 
@@ -140,7 +140,7 @@ async fn probed(
 ) -> (Result<sheetwire::sheets::ProbeReport, Trouble>, usize) {
     let stub = Stub::saying(&[&[TOKEN], answers].concat()).await;
     let key = KeyFile::new(&format!("{}/token", stub.url));
-    let client = super::client(&stub.url, &key, Default::default()).await;
+    let client = super::client(&stub.url, &key, CallLimits::default()).await;
     let report = client.probe(BOOK).await;
     let made = client.calls();
     if let Ok(report) = &report {
