@@ -157,9 +157,7 @@ impl Mask {
         } else {
             rest
         };
-        if name == "*" && inner.is_everything() {
-            inner = Self::everything();
-        } else if inner.children.iter().any(|(name, mask)| name == "*" && mask.is_everything()) {
+        if inner.children.iter().any(|(name, mask)| name == "*" && mask.is_everything()) {
             inner = Self::everything();
         }
         self.add(name, inner);

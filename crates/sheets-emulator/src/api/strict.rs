@@ -1,5 +1,7 @@
 //! Refuses what Google's JSON reader would refuse: unknown fields, wrong types, unknown enum words.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 
 use super::error::ApiError;
@@ -83,7 +85,7 @@ impl Reader {
             (Kind::List(item), Value::Array(items)) => {
                 for (index, inner) in items.iter().enumerate() {
                     let length = self.path.len();
-                    self.path.push_str(&format!("[{index}]"));
+                    let _ = write!(self.path, "[{index}]");
                     self.kind(item, inner);
                     self.path.truncate(length);
                 }

@@ -11,6 +11,7 @@ use crate::api::fields::{Mask, request_mask};
 use crate::model::Spreadsheet;
 use crate::model::area::{Area, Rect};
 use crate::model::cell::Cell;
+use crate::model::grid::Sheet;
 use crate::model::shift::{Axis, Move};
 
 /// `updateCells`: from `start` nothing else is touched; in a `range` what `rows` do not cover is cleared.
@@ -56,7 +57,7 @@ pub(super) fn append(book: &mut Spreadsheet, body: &Value) -> Reply {
     let sheet = int(body, "sheetId").unwrap_or(0);
     let rows = list(body, "rows");
     let grid = grid(book, sheet)?;
-    let start = book.sheet(sheet).map_or(0, |tab| tab.data_end());
+    let start = book.sheet(sheet).map_or(0, Sheet::data_end);
     let end = start + rows.len();
     if end > grid.r1 {
         book.admit(sheet, end, grid.c1)?;
@@ -177,6 +178,7 @@ fn clear_uncovered(book: &mut Spreadsheet, sheet: i64, rect: Rect, rows: &[Value
 }
 
 /// A `CellData` read once, with the mask that says which parts of it count.
+#[expect(clippy::struct_excessive_bools, reason = "one per part of a cell that a mask may name")]
 struct Pattern {
     cell: Cell,
     value: bool,

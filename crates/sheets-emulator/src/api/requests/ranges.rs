@@ -129,10 +129,10 @@ fn read_protection(book: &Spreadsheet, id: i64, value: &Value) -> Result<Protect
         let editors = rest.entry("editors").or_insert_with(|| json!({}));
         let users =
             editors.as_object_mut().map(|map| map.entry("users").or_insert_with(|| json!([])));
-        if let Some(Value::Array(users)) = users {
-            if !users.iter().any(|user| user.as_str() == Some(caller)) {
-                users.push(caller.as_str().into());
-            }
+        if let Some(Value::Array(users)) = users
+            && !users.iter().any(|user| user.as_str() == Some(caller))
+        {
+            users.push(caller.as_str().into());
         }
     }
     Ok(Protection {

@@ -139,15 +139,14 @@ pub(super) fn duplicate(book: &mut Spreadsheet, body: &Value) -> Reply {
     let source = int(body, "sourceSheetId").unwrap_or(0);
     let mut copy = known(book, source)?.clone();
     copy.id = choose_id(book, body, "newSheetId")?;
-    copy.title = match text(body, "newSheetName").filter(|title| !title.is_empty()) {
-        Some(title) => title.to_owned(),
-        None => {
-            let base = format!("Copy of {}", copy.title);
-            if book.sheet_titled(&base).is_none() {
-                base
-            } else {
-                free_title(book, &format!("{base} "))
-            }
+    copy.title = if let Some(title) = text(body, "newSheetName").filter(|title| !title.is_empty()) {
+        title.to_owned()
+    } else {
+        let base = format!("Copy of {}", copy.title);
+        if book.sheet_titled(&base).is_none() {
+            base
+        } else {
+            free_title(book, &format!("{base} "))
         }
     };
     check_title(book, copy.id, &copy.title)?;
@@ -156,7 +155,9 @@ pub(super) fn duplicate(book: &mut Spreadsheet, body: &Value) -> Reply {
         area.sheet = copy.id;
     }
     for (areas, _) in &mut copy.rules {
-        areas.iter_mut().for_each(|area| area.sheet = copy.id);
+        for area in areas {
+            area.sheet = copy.id;
+        }
     }
     let place = index(body, "insertSheetIndex")?.unwrap_or(0).min(book.sheets.len());
     let reply = object("properties", sheet_properties(place, &copy));
