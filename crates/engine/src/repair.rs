@@ -1,7 +1,7 @@
-//! Puts back what was written into rows that had moved.
+//! Puts back what was written into rows or columns that had moved.
 //!
-//! Repairs come before anything else in a tab. A repair is itself a positional write with a pre-image, so it may hit a wrong row too; then
-//! the two compose: what the first one has to put back survives.
+//! Repairs come before anything else in a tab. A repair is itself a positional write with a pre-image, so it may hit a wrong place too; then
+//! the two compose: what the first one has to put back survives. Columns are found again by their header, rows by their key or content.
 
 use crate::{
     batch::{
@@ -10,34 +10,138 @@ use crate::{
     },
     cell::Cell,
     render::row_key,
-    state::{ConflictKind, Repair, RepairCell, RowIdentity, RowKey},
-    survey::cell_at,
+    state::{ConflictKind, Repair, RepairCell, RowIdentity, RowKey, RemovedRow},
+    survey::{cell_at, is_named},
     tab::Tab,
 };
 
-/// Remembers that cells of a row were hit. Composes with what is already to be put back there.
-pub(crate) fn remember(repairs: &mut Vec<Repair>, new: Repair) {
-    let Some(old) = repairs.iter_mut().find(|old| old.row == new.row && old.readd.is_none()) else {
-        repairs.push(new);
-        return;
-    };
-    if new.readd.is_some() {
-        repairs.push(new);
-        return;
+/// Some columns of a tab at one moment: header and content of each, side by side.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) header: &'a [Cell],
+    pub(crate) cells: &'a [Cell],
+}
+
+impl Seen<'_> {
+    /// The mapped cells by their header; `None` for columns that are not among the ones seen.
+    pub(crate) fn mapped(&self, tab: &Tab) -> Vec<Option<Cell>> {
+        let place = |name: &str| self.header.iter().position(|cell| is_named(cell, name));
+        (tab.spec.columns.iter())
+            .map(|column| {
+                place(&column.name)
+                    .map(|place| self.cells.get(place).cloned().unwrap_or(Cell::Empty))
+            })
+            .collect()
     }
-    for cell in new.cells {
-        match old.cells.iter_mut().find(|known| known.column == cell.column) {
-            Some(known) => known.wrong = cell.wrong,
-            None => old.cells.push(cell),
+
+    /// The row's key, where its columns were seen.
+    pub(crate) fn key(&self, tab: &Tab) -> Option<RowKey> {
+        key_of(tab, &self.mapped(tab))
+    }
+
+    /// How to find the row again.
+    pub(crate) fn identity(&self, tab: &Tab) -> RowIdentity {
+        let mapped = self.mapped(tab);
+        key_of(tab, &mapped).map_or(RowIdentity::Content(mapped), RowIdentity::Key)
+    }
+}
+
+fn key_of(tab: &Tab, mapped: &[Option<Cell>]) -> Option<RowKey> {
+    let parts: Option<Vec<&Cell>> =
+        tab.spec.key.iter().map(|column| mapped.get(*column)?.as_ref()).collect();
+    row_key(parts?.into_iter())
+}
+
+/// Where a column stands now: by its header, else where it was.
+fn place_of(header: &[Cell], column: ColumnIndex, name: &Cell) -> ColumnIndex {
+    if name.is_empty() || cell_at(header, column) == *name {
+        return column;
+    }
+    let found = header.iter().position(|cell| cell == name);
+    found.and_then(|place| u32::try_from(place).ok()).map_or(column, ColumnIndex)
+}
+
+fn slot(cells: &mut [Cell], column: ColumnIndex) -> Option<&mut Cell> {
+    cells.get_mut(usize::try_from(column.0).ok()?)
+}
+
+/// Whether a whole row is the one that was hit, with our cells still in it.
+pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    let mut cells = seen.cells.to_vec();
+    let mut all_there = true;
+    for cell in &repair.cells {
+        match slot(&mut cells, place_of(seen.header, cell.column, &cell.header)) {
+            Some(slot) if *slot == cell.wrong => *slot = cell.right.clone(),
+            _ => all_there = false,
         }
     }
+    let before = Seen { header: seen.header, cells: &cells };
+    match &repair.row {
+        RowIdentity::Key(key) => before.key(tab).as_ref() == Some(key),
+        RowIdentity::Content(content) => {
+            let found = before.mapped(tab);
+            let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
+                known.is_none() || found.is_none() || known == found
+            };
+            all_there && content.iter().zip(&found).all(same)
+        }
+    }
+}
+
+/// Remembers that cells of a row were hit, `seen` being the row just before. Composes with what is already to be put back there. Gives
+/// what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
+pub(crate) fn remember(tab: &mut Tab, seen: Seen<'_>, hits: Vec<RepairCell>) -> Vec<Lost> {
+    let mut lost = Vec::new();
+    let known = (tab.repairs.iter())
+        .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen));
+    let Some(known) = known else {
+        let row = seen.identity(tab);
+        let cells = hits.into_iter().filter(|cell| cell.wrong != cell.right).collect();
+        tab.repairs.push(Repair { row, cells, readd: None });
+        return lost;
+    };
+    let mut repair = tab.repairs.remove(known);
+    for hit in hits {
+        let same = |cell: &RepairCell| {
+            place_of(seen.header, cell.column, &cell.header) == hit.column
+        };
+        match repair.cells.iter_mut().find(|cell| same(cell)) {
+            Some(first) if first.wrong == hit.right => first.wrong = hit.wrong,
+            Some(first) => lost.extend(lost_value(tab, &repair.row, &std::mem::replace(first, hit))),
+            None => repair.cells.push(hit),
+        }
+    }
+    repair.cells.retain(|cell| cell.wrong != cell.right);
+    if !repair.cells.is_empty() {
+        tab.repairs.push(repair);
+    }
+    lost
 }
 
 /// A value that could not be put back: for the conflict log.
 pub(crate) struct Lost {
     pub(crate) key: Option<RowKey>,
-    pub(crate) column: ColumnIndex,
+    pub(crate) column: String,
     pub(crate) value: Cell,
+}
+
+/// What is lost when a cell cannot be put back: nothing where the database has it.
+pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Option<Lost> {
+    let key = match row {
+        RowIdentity::Key(key) => Some(key.clone()),
+        RowIdentity::Content(_) => None,
+    };
+    let place = tab.spec.columns.iter().position(|column| is_named(&cell.header, &column.name));
+    let base = key.as_ref().and_then(|key| tab.base.get(key));
+    let agreed = base.zip(place).and_then(|(base, place)| base.cells.get(place));
+    (!cell.right.is_empty() && agreed != Some(&cell.right)).then(|| Lost {
+        key,
+        column: match &cell.header {
+            Cell::Text(name) => name.to_string(),
+            _ => format!("column {}", cell.column.0 + 1),
+        },
+        value: cell.right.clone(),
+    })
 }
 
 /// What planning the repairs of one tab came to.
@@ -51,134 +155,124 @@ pub(crate) struct RepairPlan {
 pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let mut plan = RepairPlan::default();
     let width = image.properties.columns;
+    let header = padded(&image.header, width);
     let mut writes: Vec<(RowWrite, RowExpectation)> = Vec::new();
     let mut inserts = Vec::new();
-    let mut kept = Vec::new();
-    for repair in std::mem::take(&mut tab.repairs) {
-        if let Some(row) = repair.readd.clone() {
-            inserts.push((padded(&row, width), repair.row.clone()));
-            kept.push(repair);
+    for mut repair in std::mem::take(&mut tab.repairs) {
+        if let Some(removed) = &repair.readd {
+            inserts.push((laid_out(removed, &header), repair.row.clone()));
+            tab.repairs.push(repair);
             continue;
         }
-        let Some((row, cells)) = find_row(tab, image, &repair) else {
-            plan.lost.extend(lost_values(&repair));
+        let Some((row, cells)) = find_row(tab, (image, &header), &repair, &writes) else {
+            plan.lost.extend(repair.cells.iter().filter_map(|c| lost_value(tab, &repair.row, c)));
             continue;
         };
-        let back: Vec<&RepairCell> =
-            repair.cells.iter().filter(|cell| cell_at(&cells, cell.column) == cell.wrong).collect();
+        let place = |cell: &RepairCell| place_of(&header, cell.column, &cell.header);
+        let (back, gone): (Vec<RepairCell>, Vec<RepairCell>) = std::mem::take(&mut repair.cells)
+            .into_iter()
+            .partition(|cell| cell_at(&cells, place(cell)) == cell.wrong);
+        let gone = gone.iter().filter(|cell| cell_at(&cells, place(cell)) != cell.right);
+        plan.lost.extend(gone.filter_map(|cell| lost_value(tab, &repair.row, cell)));
         if back.is_empty() {
             continue;
         }
-        let write = RowWrite { row, cells: back.iter().map(|cell| physical(cell)).collect() };
-        let mut after = cells.clone();
-        for cell in &back {
-            if let Some(slot) = after.get_mut(usize::try_from(cell.column.0).unwrap_or(usize::MAX))
-            {
-                *slot = cell.right.clone();
-            }
-        }
-        writes.push((
-            write,
-            RowExpectation { row: repair.row.clone(), latest: 0, before: cells, after },
-        ));
-        kept.push(repair);
+        writes.push(put_back(&repair.row, row, cells, &back, &header));
+        repair.cells = back;
+        tab.repairs.push(repair);
     }
-    tab.repairs = kept;
-    plan.work = assemble(tab, width, writes, inserts);
+    plan.work = assemble(tab, header, writes, inserts);
     plan
 }
 
-fn physical(cell: &RepairCell) -> (u16, Cell) {
-    (u16::try_from(cell.column.0).unwrap_or(u16::MAX), cell.right.clone())
+fn put_back(
+    identity: &RowIdentity,
+    row: RowIndex,
+    before: Vec<Cell>,
+    back: &[RepairCell],
+    header: &[Cell],
+) -> (RowWrite, RowExpectation) {
+    let mut after = before.clone();
+    let mut write = RowWrite { row, cells: Vec::new() };
+    for cell in back {
+        let column = place_of(header, cell.column, &cell.header);
+        write.cells.push((u16::try_from(column.0).unwrap_or(u16::MAX), cell.right.clone()));
+        if let Some(slot) = slot(&mut after, column) {
+            *slot = cell.right.clone();
+        }
+    }
+    write.cells.sort_by_key(|(column, _)| *column);
+    (write, RowExpectation { row: identity.clone(), latest: 0, before, after })
 }
 
 fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
     (0..width).map(|column| cell_at(row, ColumnIndex(column))).collect()
 }
 
-fn lost_values(repair: &Repair) -> Vec<Lost> {
-    let key = match &repair.row {
-        RowIdentity::Key(key) => Some(key.clone()),
-        RowIdentity::Content(_) => None,
-    };
-    repair
-        .cells
-        .iter()
-        .filter(|cell| !cell.right.is_empty())
-        .map(|cell| Lost { key: key.clone(), column: cell.column, value: cell.right.clone() })
-        .collect()
+/// The cells of a removed row under the headers they had.
+fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
+    let mut row = vec![Cell::Empty; header.len()];
+    for (column, cell) in (0..).map(ColumnIndex).zip(&removed.cells) {
+        let place = place_of(header, column, &cell_at(&removed.header, column));
+        if let Some(slot) = slot(&mut row, place)
+            && slot.is_empty()
+        {
+            *slot = cell.clone();
+        }
+    }
+    row
 }
 
 /// Finds the row that was hit, wherever it is now, with all its cells from column 0.
-fn find_row(tab: &Tab, image: &TabImage, repair: &Repair) -> Option<(RowIndex, Vec<Cell>)> {
+fn find_row(
+    tab: &Tab,
+    (image, header): (&TabImage, &[Cell]),
+    repair: &Repair,
+    writes: &[(RowWrite, RowExpectation)],
+) -> Option<(RowIndex, Vec<Cell>)> {
     let depth = image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-    let width = image.properties.columns;
-    (0..depth).find_map(|row| {
-        let cells: Vec<Cell> = whole_row(image, row, width);
-        is_row(tab, &repair.row, &repair.cells, &cells).then(|| {
-            let offset = u32::try_from(row).unwrap_or(u32::MAX);
-            (RowIndex(tab.spec.header_row.0 + 1 + offset), cells)
+    let first = tab.spec.header_row.0 + 1;
+    let rows = (first..).map(RowIndex).zip(0..depth);
+    let mut candidates: Vec<(RowIndex, Vec<Cell>)> = rows
+        .filter(|(row, _)| writes.iter().all(|(write, _)| write.row != *row))
+        .map(|(row, offset)| (row, whole_row(image, offset)))
+        .filter(|(_, cells)| is_row(tab, repair, Seen { header, cells }))
+        .collect();
+    // Of several rows with the same key, the one that still holds what we wrote.
+    let hit = |cells: &[Cell]| {
+        repair.cells.iter().any(|cell| {
+            cell_at(cells, place_of(header, cell.column, &cell.header)) == cell.wrong
         })
-    })
+    };
+    let best = candidates.iter().position(|(_, cells)| hit(cells)).unwrap_or(0);
+    (best < candidates.len()).then(|| candidates.swap_remove(best))
 }
 
-fn whole_row(image: &TabImage, row: usize, width: u32) -> Vec<Cell> {
-    let mut cells = vec![Cell::Empty; usize::try_from(width).unwrap_or(0)];
+fn whole_row(image: &TabImage, row: usize) -> Vec<Cell> {
+    let mut cells = padded(&[], image.properties.columns);
     for (column, content) in &image.columns {
-        if let (Some(slot), Some(cell)) =
-            (cells.get_mut(usize::try_from(column.0).unwrap_or(usize::MAX)), content.get(row))
-        {
+        if let (Some(slot), Some(cell)) = (slot(&mut cells, *column), content.get(row)) {
             *slot = cell.clone();
         }
     }
     cells
 }
 
-/// The mapped cells out of a whole row.
-pub(crate) fn project(tab: &Tab, whole: &[Cell]) -> Vec<Cell> {
-    tab.geometry.columns.iter().map(|column| cell_at(whole, *column)).collect()
-}
-
-/// Identity of a row out of its mapped cells.
-pub(crate) fn identify(tab: &Tab, mapped: &[Cell]) -> RowIdentity {
-    row_key(tab.spec.key.iter().filter_map(|column| mapped.get(*column)))
-        .map_or_else(|| RowIdentity::Content(mapped.to_vec()), RowIdentity::Key)
-}
-
-/// Whether a whole row is the one that was hit, our wrong cells still in it or already replaced.
-pub(crate) fn is_row(tab: &Tab, row: &RowIdentity, hit: &[RepairCell], whole: &[Cell]) -> bool {
-    let mapped = project(tab, whole);
-    match row {
-        RowIdentity::Key(key) => tab.key_of(&mapped).as_ref() == Some(key),
-        RowIdentity::Content(content) => {
-            let mut expected = content.clone();
-            for cell in hit {
-                let place = tab.geometry.columns.iter().position(|column| *column == cell.column);
-                if let Some(slot) = place.and_then(|place| expected.get_mut(place)) {
-                    *slot = cell.wrong.clone();
-                }
-            }
-            expected == mapped
-        }
-    }
-}
-
 fn assemble(
     tab: &Tab,
-    width: u32,
+    header: Vec<Cell>,
     mut writes: Vec<(RowWrite, RowExpectation)>,
     inserts: Vec<(Vec<Cell>, RowIdentity)>,
 ) -> Option<(TabWork, TabExpectation)> {
     if writes.is_empty() && inserts.is_empty() {
         return None;
     }
+    let width = u32::try_from(header.len()).unwrap_or(u32::MAX);
     writes.sort_by_key(|(write, _)| write.row);
     let (writes, expected): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-    let (rows, identities): (Vec<_>, Vec<_>) = inserts.into_iter().unzip();
-    let added = identities
-        .into_iter()
-        .zip(&rows)
-        .map(|(row, cells): (RowIdentity, &Vec<Cell>)| RowExpectation {
+    let (rows, identities): (Vec<Vec<Cell>>, Vec<_>) = inserts.into_iter().unzip();
+    let added = (identities.into_iter().zip(&rows))
+        .map(|(row, cells)| RowExpectation {
             row,
             latest: 0,
             before: Vec::new(),
@@ -202,7 +296,7 @@ fn assemble(
     let expectation = TabExpectation {
         table: tab.spec.table,
         repair: true,
-        header: Vec::new(),
+        header,
         writes: expected,
         deletes: Vec::new(),
         inserts: added,
