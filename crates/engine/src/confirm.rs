@@ -3,7 +3,7 @@
 use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
-    repair::{LOST, Lost, Seen, is_row, lost_value, remember},
+    repair::{LOST, Lost, Seen, is_planned_for, is_row, lost_value, remember},
     state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey, StoreStep},
     survey::cell_at,
     tab::Tab,
@@ -326,13 +326,10 @@ fn confirm_repair(
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
-        let before = Seen { header: &expectation.header, cells: &expected.before };
-        let meant = tab.repairs.iter().position(|repair| {
-            repair.readd.is_none() && repair.row == expected.row && is_row(tab, repair, before)
-        });
+        let meant = tab.repairs.iter().position(|r| is_planned_for(r, write, expected));
         let Some(meant) = meant else { continue };
         let seen = Seen { header: &header.now, cells: image };
-        if is_row(tab, &tab.repairs[meant], seen) || seen.identity(tab) == expected.row {
+        if is_row(tab, &tab.repairs[meant], seen) || *image == expected.before {
             repaired(tab, out, meant, &header, (write, expected, image));
         } else {
             miss(tab, out, work, &header, (write, image));

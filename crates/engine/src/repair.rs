@@ -144,6 +144,17 @@ pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Opt
     })
 }
 
+/// Whether a planned write puts back what this repair asks for.
+pub(crate) fn is_planned_for(repair: &Repair, write: &RowWrite, expected: &RowExpectation) -> bool {
+    repair.readd.is_none()
+        && repair.row == expected.row
+        && write.cells.iter().all(|(_, right)| repair.cells.iter().any(|c| c.right == *right))
+        && write.cells.iter().all(|(column, _)| {
+            let found = expected.before.get(usize::from(*column));
+            repair.cells.iter().any(|cell| found == Some(&cell.wrong))
+        })
+}
+
 /// What planning the repairs of one tab came to.
 #[derive(Default)]
 pub(crate) struct RepairPlan {
@@ -223,7 +234,8 @@ fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
     row
 }
 
-/// Finds the row that was hit, wherever it is now, with all its cells from column 0.
+/// Finds the row that was hit, wherever it is now, with all its cells from column 0. A row without a key that a person has changed
+/// since is taken for it where no other row holds anything of what we wrote, and no known key.
 fn find_row(
     tab: &Tab,
     (image, header): (&TabImage, &[Cell]),
@@ -233,19 +245,31 @@ fn find_row(
     let depth = image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
     let first = tab.spec.header_row.0 + 1;
     let rows = (first..).map(RowIndex).zip(0..depth);
-    let mut candidates: Vec<(RowIndex, Vec<Cell>)> = rows
+    let mut rows: Vec<(RowIndex, Vec<Cell>)> = rows
         .filter(|(row, _)| writes.iter().all(|(write, _)| write.row != *row))
         .map(|(row, offset)| (row, whole_row(image, offset)))
-        .filter(|(_, cells)| is_row(tab, repair, Seen { header, cells }))
         .collect();
-    // Of several rows with the same key, the one that still holds what we wrote.
-    let hit = |cells: &[Cell]| {
-        repair.cells.iter().any(|cell| {
-            cell_at(cells, place_of(header, cell.column, &cell.header)) == cell.wrong
-        })
+    let hits = |cells: &[Cell]| {
+        let still = |cell: &&RepairCell| {
+            let place = place_of(header, cell.column, &cell.header);
+            !cell.wrong.is_empty() && cell_at(cells, place) == cell.wrong
+        };
+        repair.cells.iter().filter(still).count()
     };
-    let best = candidates.iter().position(|(_, cells)| hit(cells)).unwrap_or(0);
-    (best < candidates.len()).then(|| candidates.swap_remove(best))
+    let exact = |cells: &[Cell]| is_row(tab, repair, Seen { header, cells });
+    // Of several rows with the same key, the one that still holds what we wrote.
+    let best = (0..rows.len()).filter(|at| exact(&rows[*at].1)).max_by_key(|at| hits(&rows[*at].1));
+    let best = best.or_else(|| {
+        let foreign = |cells: &[Cell]| {
+            let key = Seen { header, cells }.key(tab);
+            key.is_none_or(|key| !tab.base.contains_key(&key) && tab.pending.get(&key).is_none())
+        };
+        let mut places = (0..rows.len()).filter(|at| hits(&rows[*at].1) > 0);
+        let only = places.next().filter(|_| places.next().is_none())?;
+        let unkeyed = matches!(repair.row, RowIdentity::Content(_));
+        (unkeyed && foreign(&rows[only].1)).then_some(only)
+    })?;
+    Some(rows.swap_remove(best))
 }
 
 fn whole_row(image: &TabImage, row: usize) -> Vec<Cell> {
