@@ -3,7 +3,7 @@
 use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
-    repair::{LOST, Lost, Seen, is_planned_for, is_row, lost_value, remember},
+    repair::{LOST, Lost, Seen, compose, is_planned_for, is_row, lost_value, remember},
     state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey, StoreStep},
     survey::cell_at,
     tab::Tab,
@@ -329,7 +329,12 @@ fn confirm_repair(
         let meant = tab.repairs.iter().position(|r| is_planned_for(r, write, expected));
         let Some(meant) = meant else { continue };
         let seen = Seen { header: &header.now, cells: image };
-        if is_row(tab, &tab.repairs[meant], seen) || *image == expected.before {
+        let unkeyed = matches!(expected.row, RowIdentity::Content(_));
+        let untouched = write.cells.iter().all(|(column, _)| {
+            let place = ColumnIndex(u32::from(*column));
+            cell_at(image, place) == cell_at(&expected.before, place)
+        });
+        if is_row(tab, &tab.repairs[meant], seen) || (unkeyed && untouched) {
             repaired(tab, out, meant, &header, (write, expected, image));
         } else {
             miss(tab, out, work, &header, (write, image));
@@ -383,8 +388,9 @@ fn repaired(
         }
     }
     out.moved += usize::from(!again.is_empty());
-    repair.cells.extend(again);
-    repair.cells.retain(|cell| cell.wrong != cell.right);
+    let seen = Seen { header: &header.now, cells: image };
+    let lost = compose(tab, &mut repair, seen, again);
+    out.overruled.extend(lost.into_iter().map(Overruled::from));
     if !repair.cells.is_empty() {
         tab.repairs.push(repair);
     }

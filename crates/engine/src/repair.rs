@@ -65,25 +65,43 @@ fn slot(cells: &mut [Cell], column: ColumnIndex) -> Option<&mut Cell> {
     cells.get_mut(usize::try_from(column.0).ok()?)
 }
 
-/// Whether a whole row is the one that was hit, with our cells still in it.
-pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
-    let mut cells = seen.cells.to_vec();
-    let mut all_there = true;
+/// A row as it was before it was hit.
+struct Restored {
+    cells: Vec<Cell>,
+    /// How many of our cells stand in it still.
+    there: usize,
+    /// Whether all do whose columns were seen.
+    whole: bool,
+}
+
+fn restored(repair: &Repair, seen: Seen<'_>) -> Restored {
+    let mut row = Restored { cells: seen.cells.to_vec(), there: 0, whole: true };
     for cell in &repair.cells {
-        match slot(&mut cells, place_of(seen.header, cell.column, &cell.header)) {
-            Some(slot) if *slot == cell.wrong => *slot = cell.right.clone(),
-            _ => all_there = false,
+        if !cell.header.is_empty() && !seen.header.contains(&cell.header) {
+            continue;
+        }
+        match slot(&mut row.cells, place_of(seen.header, cell.column, &cell.header)) {
+            Some(slot) if *slot == cell.wrong => {
+                *slot = cell.right.clone();
+                row.there += 1;
+            }
+            _ => row.whole = false,
         }
     }
-    let before = Seen { header: seen.header, cells: &cells };
+    row
+}
+
+/// Whether a whole row is the one that was hit, with our cells still in it.
+pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     match &repair.row {
-        RowIdentity::Key(key) => before.key(tab).as_ref() == Some(key),
+        RowIdentity::Key(key) => seen.key(tab).as_ref() == Some(key),
         RowIdentity::Content(content) => {
-            let found = before.mapped(tab);
+            let before = restored(repair, seen);
+            let found = Seen { header: seen.header, cells: &before.cells }.mapped(tab);
             let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
                 known.is_none() || found.is_none() || known == found
             };
-            all_there && content.iter().zip(&found).all(same)
+            before.there > 0 && before.whole && content.iter().zip(&found).all(same)
         }
     }
 }
@@ -91,30 +109,49 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
 /// Remembers that cells of a row were hit, `seen` being the row just before. Composes with what is already to be put back there. Gives
 /// what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
 pub(crate) fn remember(tab: &mut Tab, seen: Seen<'_>, hits: Vec<RepairCell>) -> Vec<Lost> {
-    let mut lost = Vec::new();
     let known = (tab.repairs.iter())
         .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen));
-    let Some(known) = known else {
-        let row = seen.identity(tab);
-        let cells = hits.into_iter().filter(|cell| cell.wrong != cell.right).collect();
-        tab.repairs.push(Repair { row, cells, readd: None });
-        return lost;
+    let mut repair = match known {
+        Some(known) => tab.repairs.remove(known),
+        None => Repair { row: seen.identity(tab), cells: Vec::new(), readd: None },
     };
-    let mut repair = tab.repairs.remove(known);
+    let lost = compose(tab, &mut repair, seen, hits);
+    if !repair.cells.is_empty() {
+        tab.repairs.push(repair);
+    }
+    lost
+}
+
+/// Adds hits to what is to be put back in a row already. A row whose key was hit is found by its content from then on.
+pub(crate) fn compose(
+    tab: &Tab,
+    repair: &mut Repair,
+    seen: Seen<'_>,
+    hits: Vec<RepairCell>,
+) -> Vec<Lost> {
+    let is_key = |cell: &RepairCell| {
+        tab.spec.key.iter().any(|key| is_named(&cell.header, &tab.spec.columns[*key].name))
+    };
+    if hits.iter().any(is_key) && matches!(repair.row, RowIdentity::Key(_)) {
+        let cells = restored(repair, seen).cells;
+        let before = Seen { header: seen.header, cells: &cells };
+        repair.row = RowIdentity::Content(before.mapped(tab));
+    }
+    let header = seen.header;
+    let mut lost = Vec::new();
     for hit in hits {
-        let same = |cell: &RepairCell| {
-            place_of(seen.header, cell.column, &cell.header) == hit.column
-        };
-        match repair.cells.iter_mut().find(|cell| same(cell)) {
+        let known = (repair.cells.iter())
+            .position(|cell| place_of(header, cell.column, &cell.header) == hit.column);
+        match known.map(|known| &mut repair.cells[known]) {
             Some(first) if first.wrong == hit.right => first.wrong = hit.wrong,
-            Some(first) => lost.extend(lost_value(tab, &repair.row, &std::mem::replace(first, hit))),
+            Some(first) => {
+                let first = std::mem::replace(first, hit);
+                lost.extend(lost_value(tab, &repair.row, &first));
+            }
             None => repair.cells.push(hit),
         }
     }
     repair.cells.retain(|cell| cell.wrong != cell.right);
-    if !repair.cells.is_empty() {
-        tab.repairs.push(repair);
-    }
     lost
 }
 
