@@ -70,12 +70,14 @@ struct Restored {
     cells: Vec<Cell>,
     /// How many of our cells stand in it still.
     there: usize,
+    /// How many of these are not empty.
+    written: usize,
     /// Whether all do whose columns were seen.
     whole: bool,
 }
 
 fn restored(repair: &Repair, seen: Seen<'_>) -> Restored {
-    let mut row = Restored { cells: seen.cells.to_vec(), there: 0, whole: true };
+    let mut row = Restored { cells: seen.cells.to_vec(), there: 0, written: 0, whole: true };
     for cell in &repair.cells {
         if !cell.header.is_empty() && !seen.header.contains(&cell.header) {
             continue;
@@ -84,11 +86,18 @@ fn restored(repair: &Repair, seen: Seen<'_>) -> Restored {
             Some(slot) if *slot == cell.wrong => {
                 *slot = cell.right.clone();
                 row.there += 1;
+                row.written += usize::from(!cell.wrong.is_empty());
             }
             _ => row.whole = false,
         }
     }
     row
+}
+
+/// Whether the row bears a key that the database has.
+fn is_known(tab: &Tab, seen: Seen<'_>) -> bool {
+    seen.key(tab)
+        .is_some_and(|key| tab.base.contains_key(&key) || tab.pending.get(&key).is_some())
 }
 
 /// Whether a whole row is the one that was hit, with our cells still in it.
@@ -101,7 +110,10 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
             let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
                 known.is_none() || found.is_none() || known == found
             };
-            before.there > 0 && before.whole && content.iter().zip(&found).all(same)
+            let unmistakable = before.written > 1 && !is_known(tab, seen);
+            before.there > 0
+                && before.whole
+                && (unmistakable || content.iter().zip(&found).all(same))
         }
     }
 }
@@ -297,14 +309,10 @@ fn find_row(
     // Of several rows with the same key, the one that still holds what we wrote.
     let best = (0..rows.len()).filter(|at| exact(&rows[*at].1)).max_by_key(|at| hits(&rows[*at].1));
     let best = best.or_else(|| {
-        let foreign = |cells: &[Cell]| {
-            let key = Seen { header, cells }.key(tab);
-            key.is_none_or(|key| !tab.base.contains_key(&key) && tab.pending.get(&key).is_none())
-        };
         let mut places = (0..rows.len()).filter(|at| hits(&rows[*at].1) > 0);
         let only = places.next().filter(|_| places.next().is_none())?;
         let unkeyed = matches!(repair.row, RowIdentity::Content(_));
-        (unkeyed && foreign(&rows[only].1)).then_some(only)
+        (unkeyed && !is_known(tab, Seen { header, cells: &rows[only].1 })).then_some(only)
     })?;
     Some(rows.swap_remove(best))
 }
