@@ -23,7 +23,7 @@ use std::{
 use run::{Counters, World};
 use sheetwire_engine::door::Input;
 
-const TICKS: usize = 150;
+const TICKS: u64 = 150;
 const SEEDS: u64 = 1_500;
 /// Each of these must have happened somewhere in the default run, or the worlds have grown harmless.
 const SOMETIMES: [&str; 13] = [
@@ -45,7 +45,7 @@ const SOMETIMES: [&str; 13] = [
 const CALLS_MAX: usize = 400;
 
 fn live(world: &mut World) -> Result<(), String> {
-    for _ in 0..TICKS {
+    for _ in 0..number("SHEETWIRE_TICKS").unwrap_or(TICKS) {
         world.step();
         if let Some(failure) = &world.failure {
             return Err(failure.clone());

@@ -1,6 +1,6 @@
 //! People at the sheet: they sort, move, insert, type, remove and copy, whenever they like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sheetwire_engine::{TabSpec, cell::Cell, render::row_key, state::RowKey};
 
@@ -21,6 +21,8 @@ pub(crate) enum Mark {
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     pub(crate) all: BTreeMap<String, Mark>,
+    /// Keys of rows that a person copied: a copy of a row that the database removes is the person's own row.
+    pub(crate) copied: BTreeSet<RowKey>,
     serial: u64,
 }
 
@@ -248,8 +250,9 @@ impl Person<'_> {
 
     fn duplicate(&mut self, columns: &[usize]) -> &'static str {
         if self.grid.rows.len() < 30
-            && let Some((row, _)) = self.some_keyed(columns)
+            && let Some((row, key)) = self.some_keyed(columns)
         {
+            self.marks.copied.insert(key);
             let copy = self.grid.rows[row].clone();
             let at = self.some_row().unwrap_or(row);
             self.grid.rows.insert(at, copy);
