@@ -74,9 +74,10 @@ impl Clock {
         real
     }
 
+    /// What a span of this clock is on the wall: the same but in tests.
     #[cfg(not(feature = "testing"))]
     #[expect(clippy::unused_self, reason = "the rate is there in tests only")]
-    fn real(&self, shown: Duration) -> Duration {
+    pub fn real(&self, shown: Duration) -> Duration {
         shown
     }
 
@@ -85,8 +86,9 @@ impl Clock {
         real.saturating_mul(self.rate)
     }
 
+    /// What a span of this clock is on the wall: shorter in tests that run faster.
     #[cfg(feature = "testing")]
-    fn real(&self, shown: Duration) -> Duration {
+    pub fn real(&self, shown: Duration) -> Duration {
         // Never zero for a wait that is not: a loop around it would spin.
         if shown.is_zero() { shown } else { (shown / self.rate).max(Duration::from_nanos(1)) }
     }

@@ -19,6 +19,8 @@ mod load;
 mod parse;
 mod raw;
 mod tables;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod types;
 mod units;
 

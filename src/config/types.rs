@@ -358,6 +358,11 @@ pub struct Brake {
 }
 
 impl Config {
+    /// Configured names of the tables, by their number.
+    pub fn table_names(&self) -> Vec<String> {
+        self.tables.iter().map(|table| format!("{}.{}", table.database, table.table)).collect()
+    }
+
     /// Every secret in it, for the log to leave out. A private key comes line by line, as it would be printed.
     pub fn secrets(&self) -> Vec<Secret<String>> {
         let servers = [Some(&self.mysql.server), self.mysql.writer.as_ref()];

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use sheetwire_engine::{
-    batch::{Batch, BatchId, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
+    batch::{Batch, BatchId, InFlight, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
     cell::Cell,
     change::TableId,
     position::Position,
@@ -146,7 +146,7 @@ claim!(pending_rows_are_found_by_address_in_the_order_asked_for, store, {
         .collect();
     store.apply(steps).await.unwrap();
     let asked = [(TableId(2), key("49")), (TableId(1), key("7")), (TableId(2), key("7"))];
-    assert_eq!(store.pending(&asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
+    assert_eq!(Store::pending(&store, &asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
 });
 
 claim!(conflicts_are_listed_in_order_and_never_rewritten, store, {
@@ -277,14 +277,14 @@ pub(super) fn conflict(id: u64) -> ConflictRecord {
     }
 }
 
-pub(super) fn batch(rows: u32) -> Batch {
+pub(super) fn batch(rows: u32) -> InFlight {
     let writes = (0..rows)
         .map(|row| sheetwire_engine::batch::RowWrite {
             row: RowIndex(row),
             cells: vec![(0, Cell::text(format!("a cell of row {row}")))],
         })
         .collect();
-    Batch {
+    let batch = Batch {
         id: BatchId("b-1".into()),
         spreadsheet: "sheet".into(),
         fence: FenceStep { previous: Some(40), next: 41 },
@@ -304,7 +304,8 @@ pub(super) fn batch(rows: u32) -> Batch {
             deletes: vec![RowIndex(3)],
             insert: None,
         }],
-    }
+    };
+    InFlight { batch, expectations: Vec::new() }
 }
 
 #[test]

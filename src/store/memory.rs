@@ -6,7 +6,7 @@ use std::{
 };
 
 use sheetwire_engine::{
-    batch::Batch,
+    batch::InFlight,
     change::TableId,
     position::Position,
     state::{BaseRow, ConflictRecord, Image, PendingRow, Repair, StoreStep, TableState},
@@ -30,7 +30,7 @@ struct Records {
     position: Option<Position>,
     pending: BTreeMap<RowAddress, PendingRow>,
     base: BTreeMap<RowAddress, BaseRow>,
-    in_flight: BTreeMap<String, Batch>,
+    in_flight: BTreeMap<String, InFlight>,
     fences: BTreeMap<String, u64>,
     tables: BTreeMap<TableId, TableState>,
     repairs: BTreeMap<TableId, Vec<Repair>>,
@@ -65,6 +65,10 @@ impl MemoryStore {
 }
 
 impl StateStore for MemoryStore {
+    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault> {
+        Self::pending(self, addresses)
+    }
+
     fn load(&self) -> Result<Image, Fault> {
         let Records { position, pending, base, in_flight, fences, tables, repairs, conflicts } =
             self.records().clone();

@@ -180,6 +180,10 @@ impl SledStore {
 }
 
 impl StateStore for SledStore {
+    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault> {
+        Self::pending(self, addresses)
+    }
+
     fn load(&self) -> Result<Image, Fault> {
         let writing = self.inner.writing();
         let read = panic::catch_unwind(AssertUnwindSafe(|| self.inner.read_image(writing.seal)));
