@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use sheetwire_engine::{
-    batch::{Batch, BatchId, InFlight, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
+    batch::{Batch, BatchId, ColumnIndex, FenceStep, InFlight, JournalOwner, RowIndex, TabWork},
     cell::Cell,
     change::TableId,
     position::Position,
@@ -15,7 +15,7 @@ use sheetwire_engine::{
     value::Value,
 };
 
-use super::{MemoryStore, PendingAnswer, RowAddress, SledStore};
+use super::{MemoryStore, SledStore};
 use crate::{fault::Fault, ports::StateStore};
 
 /// A folder for one test, removed behind it.
@@ -42,26 +42,17 @@ impl Drop for Scratch {
 
 trait Store: StateStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault>;
-    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault>;
 }
 
 impl Store for MemoryStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
         self.conflicts()
     }
-
-    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault> {
-        self.pending(addresses)
-    }
 }
 
 impl Store for SledStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
         self.conflicts()
-    }
-
-    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault> {
-        self.pending(addresses)
     }
 }
 
@@ -146,7 +137,7 @@ claim!(pending_rows_are_found_by_address_in_the_order_asked_for, store, {
         .collect();
     store.apply(steps).await.unwrap();
     let asked = [(TableId(2), key("49")), (TableId(1), key("7")), (TableId(2), key("7"))];
-    assert_eq!(Store::pending(&store, &asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
+    assert_eq!(store.pending(&asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
 });
 
 claim!(conflicts_are_listed_in_order_and_never_rewritten, store, {
