@@ -1,1 +1,4 @@
 //! Everything that opens sockets, in one binary.
+
+mod servers;
+mod support;
