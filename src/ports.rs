@@ -3,10 +3,14 @@
 use std::{future::Future, pin::Pin};
 
 use sheetwire_engine::{
+    batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabImage, TabRead, WriteOutcome},
     change::{Row, RowChange, TableId},
     position::Position,
-    value::Column,
+    state::{Image, PendingRow, RowKey, StoreStep},
+    value::{Column, Value},
 };
+
+use crate::fault::Fault;
 
 /// A boxed future: doors are called a few times a second, and boxing keeps their code out of every caller.
 pub type Ask<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -28,6 +32,13 @@ pub struct MappedTable {
     pub key: Vec<usize>,
     /// A condition evaluated by the server; rows enter and leave the tab as they change.
     pub filter: Option<String>,
+}
+
+impl MappedTable {
+    /// The key values of a row.
+    pub fn key_of(&self, row: &Row) -> Vec<Value> {
+        self.key.iter().filter_map(|column| row.get(*column).cloned()).collect()
+    }
 }
 
 /// What the stream of changes says, in order.
@@ -70,4 +81,71 @@ pub struct Chunk {
     pub rows: Vec<Row>,
     /// Whether the table ends here.
     pub last: bool,
+}
+
+/// The stream of changes from one server, from a position on. Ends only with a fault; the caller reconnects.
+pub trait ChangeSource: Send {
+    /// The next event. Cancel-safe. A silent server (no event, no heartbeat) ends in [`Fault::Transient`].
+    fn next(&mut self) -> Ask<'_, Result<SourceEvent, Fault>>;
+}
+
+/// Opens streams of changes.
+pub trait SourceDoor: Send + Sync {
+    /// A stream that goes on behind `from`. A position that the server no longer holds, or never held, is [`Fault::Source`] with the
+    /// exact missing range.
+    fn open<'a>(&'a self, from: &'a Position) -> Ask<'a, Result<Box<dyn ChangeSource>, Fault>>;
+
+    /// Where the server's log ends now.
+    fn here(&self) -> Ask<'_, Result<Position, Fault>>;
+}
+
+/// Reads rows of mapped tables, for first copies, filters and `verify`.
+pub trait RowSource: Send + Sync {
+    /// Up to `limit` rows with keys behind `after`, from a snapshot that contains at least `contains`.
+    fn chunk<'a>(
+        &'a self,
+        table: &'a MappedTable,
+        after: Option<&'a [Value]>,
+        limit: usize,
+        contains: Option<&'a Position>,
+    ) -> Ask<'a, Result<Chunk, Fault>>;
+
+    /// The rows with these keys that exist now and meet the table's filter.
+    fn rows<'a>(
+        &'a self,
+        table: &'a MappedTable,
+        keys: &'a [Vec<Value>],
+    ) -> Ask<'a, Result<Vec<Row>, Fault>>;
+}
+
+/// Reads and writes spreadsheets. Knows nothing of tables.
+pub trait SheetSink: Send + Sync {
+    /// Tabs, fence and journal header of a spreadsheet.
+    fn open<'a>(&'a self, spreadsheet: &'a str) -> Ask<'a, Result<SpreadsheetImage, ReadFailure>>;
+
+    /// Parts of tabs, all in one request, so that no row can move between two parts.
+    fn read<'a>(
+        &'a self,
+        spreadsheet: &'a str,
+        tabs: &'a [TabRead],
+    ) -> Ask<'a, Result<Vec<TabImage>, ReadFailure>>;
+
+    /// Sends a batch once. Never retries by itself.
+    fn write<'a>(&'a self, batch: &'a Batch) -> Ask<'a, WriteOutcome>;
+
+    /// The journal as it stands, read with the layout of `batch`; `None` where the journal tab is gone. When the header names another
+    /// batch, `tabs` is empty.
+    fn journal<'a>(&'a self, batch: &'a Batch) -> Ask<'a, Result<Option<Journal>, ReadFailure>>;
+}
+
+/// Keeps what a restart needs.
+pub trait StateStore: Send + Sync {
+    /// Everything saved, checked. A corrupt or newer store is a fault, never an empty image.
+    fn load(&self) -> Result<Image, Fault>;
+
+    /// Applies the steps as one atomic batch; when it answers, they survive a power cut.
+    fn apply(&self, steps: Vec<StoreStep>) -> Ask<'_, Result<(), Fault>>;
+
+    /// The pending rows at these addresses, in the order asked for, as far as the store has them.
+    fn pending(&self, addresses: &[(TableId, RowKey)]) -> Result<Vec<Option<PendingRow>>, Fault>;
 }

@@ -1,0 +1,172 @@
+//! What must survive a restart, and the steps in which it changes.
+//!
+//! Each [`StoreStep`] list is applied by the store as one atomic batch and awaited until it is durable, before the engine
+//! does anything that depends on it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    batch::{ColumnIndex, InFlight},
+    cell::Cell,
+    change::TableId,
+    position::Position,
+};
+
+/// A row's key as it looks in the sheet: the rendered key cells, joined; the same text from database and sheet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RowKey(pub Box<str>);
+
+/// One change of the durable state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StoreStep {
+    /// Consumed up to here; everything before is confirmed in the sheet or pending in this store.
+    Position(Position),
+    /// The row must become this (rendered cells), or go (`None`).
+    Pending(TableId, RowKey, PendingRow),
+    /// Nothing is pending for the row any more.
+    Settled(TableId, RowKey),
+    /// What both sides last agreed on.
+    Base(TableId, RowKey, BaseRow),
+    /// Both sides agreed that the row is gone.
+    BaseGone(TableId, RowKey),
+    /// The batch about to be sent to this spreadsheet, or `None` when it is settled.
+    InFlight(String, Option<InFlight>),
+    /// The fence's sequence number in this spreadsheet.
+    Fence(String, u64),
+    /// Where the table is: copying, live, set aside.
+    Table(TableId, TableState),
+    /// Cells we overwrote in a wrong row and must put back; the whole list of a table.
+    Repairs(TableId, Vec<Repair>),
+    /// Something a person should know; never changed, never removed by us.
+    Conflict(ConflictRecord),
+}
+
+/// A pending change of one row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PendingRow {
+    /// The rendered row, or `None` when it is gone.
+    pub after: Option<Vec<Cell>>,
+    /// Order of arrival of the oldest change not yet in the sheet.
+    pub since: u64,
+}
+
+/// The last agreed content of one row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaseRow {
+    /// The mapped cells as the sheet holds them.
+    pub cells: Vec<Cell>,
+    /// Number of the copy run that last saw the row.
+    pub copy: u32,
+}
+
+/// Where a table is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TableState {
+    /// A copy runs; rows up to `after` (key values as the database holds them) are done.
+    Copying {
+        /// Number of this copy run, from 1.
+        copy: u32,
+        /// Key behind which the next chunk starts; `None` at the beginning.
+        after: Option<Vec<crate::value::Value>>,
+    },
+    /// Copied; the stream keeps it in step.
+    Live {
+        /// Number of the last copy run.
+        copy: u32,
+    },
+    /// Set aside with a reason; copied again after its cure.
+    SetAside {
+        /// Number of the last copy run.
+        copy: u32,
+        /// A sentence for the operator.
+        reason: String,
+    },
+}
+
+/// Cells we wrote into a row that was not the one we meant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repair {
+    /// How to find the row again.
+    pub row: RowIdentity,
+    /// What to put back.
+    pub cells: Vec<RepairCell>,
+    /// The whole row, where we removed it by mistake and must add it again.
+    pub readd: Option<Vec<Cell>>,
+}
+
+/// One cell to put back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepairCell {
+    /// Physical column at the time of the write.
+    pub column: ColumnIndex,
+    /// What we wrote.
+    pub wrong: Cell,
+    /// What was there.
+    pub right: Cell,
+}
+
+/// How a row hit by mistake is found again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum RowIdentity {
+    /// It bears a key.
+    Key(RowKey),
+    /// It bears none: its mapped cells as they were before the hit.
+    Content(Vec<Cell>),
+}
+
+/// A value that did not win, kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConflictRecord {
+    /// Number, from 1, in order of appearance.
+    pub id: u64,
+    /// Which table.
+    pub table: TableId,
+    /// Which row, where it has a key.
+    pub key: Option<RowKey>,
+    /// Column name.
+    pub column: String,
+    /// What kind.
+    pub kind: ConflictKind,
+    /// Last agreed value, where known.
+    pub base: Option<Cell>,
+    /// Database value.
+    pub database: Option<Cell>,
+    /// Sheet value.
+    pub sheet: Option<Cell>,
+    /// When it was seen, microseconds since the Unix epoch.
+    pub seen_at_us: i64,
+}
+
+/// Kinds of conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConflictKind {
+    /// A person typed into a cell that only the database may change; the database's value was written over it.
+    TypedOver,
+    /// A row was hit by mistake and could not be found again to put its content back.
+    NotPutBack,
+    /// Several rows bear the same key.
+    DuplicateKey,
+    /// A person edited a row that the database removed.
+    EditedRowRemoved,
+}
+
+/// Everything a restart needs, as the store gives it back.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Image {
+    /// Last saved position.
+    pub position: Option<Position>,
+    /// Pending rows.
+    pub pending: Vec<(TableId, RowKey, PendingRow)>,
+    /// Base rows.
+    pub base: Vec<(TableId, RowKey, BaseRow)>,
+    /// Batches in flight, by spreadsheet.
+    pub in_flight: Vec<(String, InFlight)>,
+    /// Fences, by spreadsheet.
+    pub fences: Vec<(String, u64)>,
+    /// Table states.
+    pub tables: Vec<(TableId, TableState)>,
+    /// Repairs.
+    pub repairs: Vec<(TableId, Vec<Repair>)>,
+    /// Number of the last conflict record.
+    pub last_conflict: u64,
+}

@@ -1,0 +1,126 @@
+//! How a stream begins: checks that the server can serve the position, then asks for everything behind it.
+
+use mysql_async::{BinlogStream, BinlogStreamRequest, Sid};
+use sheetwire_engine::position::{GtidList, GtidSet, Position};
+
+use super::StreamOptions;
+use crate::{
+    fault::Fault,
+    mysql::{
+        connect::{Session, fault_of},
+        mariadb, standing,
+    },
+};
+
+/// Refuses a position that this server cannot serve, with the exact range that is missing.
+pub async fn check_position(session: &mut Session, from: &Position) -> Result<(), Fault> {
+    let place = session.place().to_owned();
+    if session.server().is_mariadb() {
+        mariadb::supported()
+            .map_err(|why| Fault::Configuration(format!("{place} is MariaDB: {why}")))?;
+    }
+    match from {
+        Position::MySql(ours) => {
+            if session.server().is_mariadb() || !standing::has_gtids(session).await? {
+                return Err(other_kind(&place, from));
+            }
+            check_set(session, ours).await
+        }
+        Position::MariaDb(ours) => {
+            if !session.server().is_mariadb() {
+                return Err(other_kind(&place, from));
+            }
+            check_list(session, ours).await
+        }
+        Position::File { name, .. } => {
+            if session.server().is_mariadb() || standing::has_gtids(session).await? {
+                return Err(other_kind(&place, from));
+            }
+            let files = standing::log_files(session).await?;
+            if files.contains(name) {
+                return Ok(());
+            }
+            let oldest = files.first().map_or("none", String::as_str);
+            Err(Fault::Source(format!(
+                "{place} has thrown {name} away (its oldest binlog is {oldest}); copy the tables again"
+            )))
+        }
+    }
+}
+
+fn other_kind(place: &str, from: &Position) -> Fault {
+    Fault::Source(format!(
+        "{place} does not speak the stored position's kind ({}): another server, or its GTID mode was changed; copy the tables again from a new position",
+        from.kind()
+    ))
+}
+
+async fn check_set(session: &mut Session, ours: &GtidSet) -> Result<(), Fault> {
+    let purged = standing::purged(session).await?.subtract(ours);
+    let place = session.place().to_owned();
+    if !purged.is_empty() {
+        return Err(Fault::Source(format!(
+            "{place} has thrown away transactions that were never read: {purged}; copy the tables again, and keep the binlog longer (binlog_expire_logs_seconds)"
+        )));
+    }
+    let ahead = ours.subtract(&standing::executed(session).await?);
+    if ahead.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::Source(format!(
+        "{place} lacks transactions that were already read: {ahead}; it is a replica that lags, or was restored; wait for it, or copy the tables again"
+    )))
+}
+
+async fn check_list(session: &mut Session, ours: &GtidList) -> Result<(), Fault> {
+    let text = session.text("SELECT @@GLOBAL.gtid_binlog_pos").await?.unwrap_or_default();
+    let end: GtidList = standing::parse(session, &text)?;
+    let ahead = ours.ahead_of(&end);
+    if ahead.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::Source(format!(
+        "{} ends at {end} and lacks what was already read: {ahead}; it is a replica that lags, or was restored; wait for it, or copy the tables again",
+        session.place()
+    )))
+}
+
+/// Turns the session into a stream of everything behind `from`.
+pub async fn request(
+    mut session: Session,
+    options: &StreamOptions,
+    from: &Position,
+) -> Result<BinlogStream, Fault> {
+    let beat = options.heartbeat.as_nanos();
+    // The names changed with 8.4; a name that a server does not know is just a variable.
+    session
+        .run(&format!("SET @master_heartbeat_period = {beat}, @source_heartbeat_period = {beat}"))
+        .await?;
+    let place = session.place().to_owned();
+    let request = BinlogStreamRequest::new(options.server_id);
+    let request = match from {
+        Position::MySql(set) => request.with_gtid().with_gtid_set(wire_set(set)?),
+        Position::MariaDb(list) => {
+            session
+                .run(&format!(
+                    "SET @mariadb_slave_capability = 4, @slave_connect_state = '{list}', @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0"
+                ))
+                .await?;
+            request
+        }
+        Position::File { name, offset } => request.with_filename(name.as_bytes()).with_pos(*offset),
+    };
+    let asking = Box::pin(session.into_conn().get_binlog_stream(request));
+    asking.await.map_err(|error| fault_of(&error, &place, "asking for the binlog"))
+}
+
+/// The set as the driver wants it: one part a UUID and tag.
+fn wire_set(set: &GtidSet) -> Result<Vec<Sid<'static>>, Fault> {
+    set.sources()
+        .map(|(source, _)| {
+            let text = set.text_of(source);
+            text.parse()
+                .map_err(|why| Fault::Source(format!("the position {text} cannot be sent: {why}")))
+        })
+        .collect()
+}
