@@ -1,4 +1,6 @@
 //! Everything that opens sockets, in one binary.
 
+mod servers;
 mod sheets_door;
 mod store;
+mod support;
