@@ -9,8 +9,8 @@ use sheetwire_engine::{
     change::TableId,
     position::Position,
     state::{
-        BaseRow, ConflictKind, ConflictRecord, Image, PendingRow, Repair, RepairCell, RowIdentity,
-        RowKey, StoreStep, TableState,
+        BaseRow, ConflictKind, ConflictRecord, Image, PendingRow, RemovedRow, Repair, RepairCell,
+        RowIdentity, RowKey, StoreStep, TableState,
     },
     value::Value,
 };
@@ -247,10 +247,11 @@ pub(super) fn repair() -> Repair {
         row: RowIdentity::Key(key("9")),
         cells: vec![RepairCell {
             column: ColumnIndex(3),
+            header: Cell::text("note"),
             wrong: Cell::text("w"),
             right: Cell::Formula("=A1".into()),
         }],
-        readd: Some(vec![Cell::Empty]),
+        readd: Some(RemovedRow { header: vec![Cell::Empty], cells: vec![Cell::Empty] }),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     },
     cell::Cell,
     render::row_key,
-    state::{ConflictKind, Repair, RepairCell, RowIdentity, RowKey, RemovedRow},
+    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey},
     survey::{cell_at, is_named},
     tab::Tab,
 };
@@ -96,8 +96,7 @@ fn restored(repair: &Repair, seen: Seen<'_>) -> Restored {
 
 /// Whether the row bears a key that the database has.
 fn is_known(tab: &Tab, seen: Seen<'_>) -> bool {
-    seen.key(tab)
-        .is_some_and(|key| tab.base.contains_key(&key) || tab.pending.get(&key).is_some())
+    seen.key(tab).is_some_and(|key| tab.base.contains_key(&key) || tab.pending.get(&key).is_some())
 }
 
 /// Whether a whole row is the one that was hit, with our cells still in it.
@@ -121,8 +120,8 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
 /// Remembers that cells of a row were hit, `seen` being the row just before. Composes with what is already to be put back there. Gives
 /// what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
 pub(crate) fn remember(tab: &mut Tab, seen: Seen<'_>, hits: Vec<RepairCell>) -> Vec<Lost> {
-    let known = (tab.repairs.iter())
-        .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen));
+    let known =
+        (tab.repairs.iter()).position(|repair| repair.readd.is_none() && is_row(tab, repair, seen));
     let mut repair = match known {
         Some(known) => tab.repairs.remove(known),
         None => Repair { row: seen.identity(tab), cells: Vec::new(), readd: None },
