@@ -1,5 +1,31 @@
 //! Keeps MySQL and MariaDB tables and Google Sheets in step.
+//!
+//! ```text
+//!  MySQL / MariaDB                                                             Google Sheets
+//!    | binlog                                                                       ^
+//!    v                                                                              | one batchUpdate
+//!  mysql -> flow::source -> flow::control -> sheetwire_engine -> flow::asks -> sheets
+//!    ^                         ^     |                              |    ^
+//!    | SELECT by key           |     v                              v    |
+//!    `---------------------- flow::asks <------ answers -------- store (sled)
+//! ```
+//!
+//! A changed row goes from left to right: [`mysql::binlog`] reads and decodes it, [`flow::source`] hands it on,
+//! [`flow::control`] tells the engine, the engine decides, [`store`] makes it durable, [`sheets`] writes it and brings back what was
+//! there before. What is wrong with a row is found in the engine; what is wrong with bytes, in a door.
 
-pub mod fault;
+pub mod app;
+pub mod cli;
+pub mod flow;
 pub mod mysql;
+pub mod sheets;
+pub mod store;
+
 pub mod ports;
+
+pub mod config;
+
+pub mod clock;
+pub mod fault;
+pub mod secret;
+pub mod telemetry;

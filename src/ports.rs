@@ -6,7 +6,7 @@ use sheetwire_engine::{
     batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabImage, TabRead, WriteOutcome},
     change::{Row, RowChange, TableId},
     position::Position,
-    state::{Image, StoreStep},
+    state::{Image, PendingRow, RowKey, StoreStep},
     value::{Column, Value},
 };
 
@@ -32,6 +32,13 @@ pub struct MappedTable {
     pub key: Vec<usize>,
     /// A condition evaluated by the server; rows enter and leave the tab as they change.
     pub filter: Option<String>,
+}
+
+impl MappedTable {
+    /// The key values of a row.
+    pub fn key_of(&self, row: &Row) -> Vec<Value> {
+        self.key.iter().filter_map(|column| row.get(*column).cloned()).collect()
+    }
 }
 
 /// What the stream of changes says, in order.
@@ -82,6 +89,16 @@ pub trait ChangeSource: Send {
     fn next(&mut self) -> Ask<'_, Result<SourceEvent, Fault>>;
 }
 
+/// Opens streams of changes.
+pub trait SourceDoor: Send + Sync {
+    /// A stream that goes on behind `from`. A position that the server no longer holds, or never held, is [`Fault::Source`] with the
+    /// exact missing range.
+    fn open<'a>(&'a self, from: &'a Position) -> Ask<'a, Result<Box<dyn ChangeSource>, Fault>>;
+
+    /// Where the server's log ends now.
+    fn here(&self) -> Ask<'_, Result<Position, Fault>>;
+}
+
 /// Reads rows of mapped tables, for first copies, filters and `verify`.
 pub trait RowSource: Send + Sync {
     /// Up to `limit` rows with keys behind `after`, from a snapshot that contains at least `contains`.
@@ -128,4 +145,7 @@ pub trait StateStore: Send + Sync {
 
     /// Applies the steps as one atomic batch; when it answers, they survive a power cut.
     fn apply(&self, steps: Vec<StoreStep>) -> Ask<'_, Result<(), Fault>>;
+
+    /// The pending rows at these addresses, in the order asked for, as far as the store has them.
+    fn pending(&self, addresses: &[(TableId, RowKey)]) -> Result<Vec<Option<PendingRow>>, Fault>;
 }

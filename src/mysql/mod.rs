@@ -6,6 +6,7 @@ pub mod charsets;
 pub mod columns;
 pub mod connect;
 pub mod decode;
+pub mod door;
 pub mod flavor;
 pub mod grants;
 pub mod jsonb;

@@ -1,1 +1,5 @@
 //! Everything that opens sockets, in one binary.
+
+mod servers;
+mod sheets_door;
+mod support;

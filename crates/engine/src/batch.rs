@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::Cell;
+use crate::{cell::Cell, change::TableId, state::RowIdentity};
 
 /// 0-based row of a tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -260,4 +260,43 @@ pub enum ReadFailure {
         /// What to do.
         message: String,
     },
+}
+
+/// A batch with everything needed to confirm it from its pre-images, also after a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// What is sent.
+    pub batch: Batch,
+    /// One for each tab of the batch, in order.
+    pub expectations: Vec<TabExpectation>,
+}
+
+/// What we believed about the rows of one [`TabWork`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TabExpectation {
+    /// Whose tab it is.
+    pub table: TableId,
+    /// Whether this work puts back cells of rows hit by mistake; its columns are then physical ones.
+    pub repair: bool,
+    /// Header cells at the work's columns.
+    pub header: Vec<Cell>,
+    /// One for each write.
+    pub writes: Vec<RowExpectation>,
+    /// One for each delete.
+    pub deletes: Vec<RowExpectation>,
+    /// One for each inserted row.
+    pub inserts: Vec<RowExpectation>,
+}
+
+/// What we believed about one row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowExpectation {
+    /// The row we meant.
+    pub row: RowIdentity,
+    /// Arrival number of the newest change that the write carries.
+    pub latest: u64,
+    /// Cells at the work's columns as they stood at the last read or confirmation; empty where nothing was known.
+    pub before: Vec<Cell>,
+    /// Cells at the work's columns afterwards; empty for a delete.
+    pub after: Vec<Cell>,
 }

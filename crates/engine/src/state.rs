@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    batch::{Batch, ColumnIndex},
+    batch::{ColumnIndex, InFlight},
     cell::Cell,
     change::TableId,
     position::Position,
@@ -30,7 +30,7 @@ pub enum StoreStep {
     /// Both sides agreed that the row is gone.
     BaseGone(TableId, RowKey),
     /// The batch about to be sent to this spreadsheet, or `None` when it is settled.
-    InFlight(String, Option<Batch>),
+    InFlight(String, Option<InFlight>),
     /// The fence's sequence number in this spreadsheet.
     Fence(String, u64),
     /// Where the table is: copying, live, set aside.
@@ -160,7 +160,7 @@ pub struct Image {
     /// Base rows.
     pub base: Vec<(TableId, RowKey, BaseRow)>,
     /// Batches in flight, by spreadsheet.
-    pub in_flight: Vec<(String, Batch)>,
+    pub in_flight: Vec<(String, InFlight)>,
     /// Fences, by spreadsheet.
     pub fences: Vec<(String, u64)>,
     /// Table states.

@@ -1,0 +1,110 @@
+//! One spreadsheet: its fence, the one batch in flight, and what is being asked right now.
+
+use crate::{backoff::Backoff, batch::InFlight, position::Position, time::Moment};
+
+/// What a spreadsheet is doing.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Nothing is known: it has to be looked at.
+    Closed,
+    /// [`crate::door::Action::Open`] was asked for.
+    Opening,
+    /// Tabs (indexes) are being read, whole or by their key columns.
+    Reading { whole: bool, tabs: Vec<usize> },
+    /// Spilled rows are being loaded for the next batch.
+    Loading,
+    /// Free.
+    Ready,
+    /// The batch waits for the store's ticket before it may be sent.
+    Persisting { flight: InFlight, ticket: u64 },
+    /// Durable, to be sent.
+    Cleared { flight: InFlight },
+    /// Sent; waiting for the answer.
+    Sending { flight: InFlight },
+    /// The answer was lost: the fence has to be moved past the batch.
+    InDoubt { flight: InFlight },
+    /// The burn was sent.
+    Burning { flight: InFlight },
+    /// The batch was applied, its journal has to be read.
+    Applied { flight: InFlight },
+    /// The journal is being read.
+    Asking { flight: InFlight },
+}
+
+impl Phase {
+    /// The word for status and log.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Closed | Self::Opening => "opening",
+            Self::Reading { .. } => "reading",
+            Self::Loading | Self::Ready => "ready",
+            Self::Persisting { .. } | Self::Cleared { .. } | Self::Sending { .. } => "writing",
+            Self::InDoubt { .. }
+            | Self::Burning { .. }
+            | Self::Applied { .. }
+            | Self::Asking { .. } => "resolving",
+        }
+    }
+}
+
+/// State of one spreadsheet.
+#[derive(Debug)]
+pub(crate) struct Book {
+    pub(crate) spreadsheet: String,
+    /// Indexes of its tabs.
+    pub(crate) tabs: Vec<usize>,
+    pub(crate) phase: Phase,
+    /// The fence's sequence number; `None` before the first batch ever.
+    pub(crate) fence: Option<u64>,
+    /// Sequence numbers must not be used twice even when the journal was lost.
+    pub(crate) fence_floor: u64,
+    /// A batch of an earlier life, or one that was fenced: to be resolved after the next look.
+    pub(crate) recover: Option<InFlight>,
+    pub(crate) backoff: Backoff,
+    /// Nothing is asked of Google before this.
+    pub(crate) not_before: Moment,
+    pub(crate) next_sweep: Moment,
+    pub(crate) last_flush: Option<Moment>,
+    /// Send one tab per batch, to find the one that Google refuses.
+    pub(crate) solo: bool,
+    /// Position before the oldest change that is pending here.
+    pub(crate) clean: Option<Position>,
+    /// Why the spreadsheet cannot be reached, where it cannot.
+    pub(crate) denied: Option<String>,
+}
+
+impl Book {
+    pub(crate) fn new(spreadsheet: String, backoff: Backoff, clean: Option<Position>) -> Self {
+        Self {
+            spreadsheet,
+            tabs: Vec::new(),
+            phase: Phase::Closed,
+            fence: None,
+            fence_floor: 0,
+            recover: None,
+            backoff,
+            not_before: Moment::START,
+            next_sweep: Moment::START,
+            last_flush: None,
+            solo: false,
+            clean,
+            denied: None,
+        }
+    }
+
+    /// Sequence number of the next batch.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.fence.unwrap_or(0).max(self.fence_floor) + 1
+    }
+
+    /// Tries again later, longer each time.
+    pub(crate) fn hold_back(&mut self, now: Moment) {
+        self.not_before = now.after(self.backoff.next_wait());
+    }
+
+    /// Something worked.
+    pub(crate) fn worked(&mut self) {
+        self.backoff.reset();
+        self.denied = None;
+    }
+}

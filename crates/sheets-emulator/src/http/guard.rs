@@ -1,0 +1,100 @@
+//! Keeps the doors without a token to people and programs on this machine.
+//!
+//! A page of another site can make a browser on this machine send requests here; the host name, the
+//! origin and the content type give such requests away.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+/// Where a request came from; put on every request by the connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Lets a request pass to the doors without a token, or refuses it with a sentence.
+pub(crate) async fn loopback_only(request: Request<Body>, next: Next) -> Response {
+    match check(&request) {
+        Ok(()) => next.run(request).await,
+        Err((status, sentence)) => {
+            (status, axum::Json(json!({ "error": sentence }))).into_response()
+        }
+    }
+}
+
+fn check(request: &Request<Body>) -> Result<(), (StatusCode, &'static str)> {
+    let headers = request.headers();
+    let from_here = request.extensions().get::<Peer>().is_some_and(|peer| is_here(peer.0.ip()));
+    if !from_here {
+        return Err((StatusCode::FORBIDDEN, "this door is open to this machine only"));
+    }
+    if !header(headers, HOST).is_some_and(names_here) {
+        return Err((
+            StatusCode::FORBIDDEN,
+            "the Host header must name this machine: localhost or 127.0.0.1",
+        ));
+    }
+    if header(headers, ORIGIN).is_some_and(|origin| !same_origin(origin, header(headers, HOST)))
+        || matches!(header(headers, "sec-fetch-site"), Some("cross-site" | "same-site"))
+    {
+        return Err((StatusCode::FORBIDDEN, "pages of other sites may not come in here"));
+    }
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let json = header(headers, CONTENT_TYPE)
+        .and_then(|kind| kind.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    if changes && !json {
+        return Err((
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the header content-type: application/json",
+        ));
+    }
+    Ok(())
+}
+
+fn header(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn is_here(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// Whether a Host header names this machine itself, whatever the port.
+fn names_here(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(is_here)
+}
+
+fn same_origin(origin: &str, host: Option<&str>) -> bool {
+    origin.strip_prefix("http://").is_some_and(|origin| Some(origin) == host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_pass() {
+        for good in ["localhost", "LOCALHOST:1", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "[::1]"]
+        {
+            assert!(names_here(good), "{good}");
+        }
+        for bad in ["evil.example", "localhost.evil.example:80", "10.0.0.1", "127.0.0.1.nip.io", ""]
+        {
+            assert!(!names_here(bad), "{bad}");
+        }
+        assert!(same_origin("http://localhost:1", Some("localhost:1")));
+        assert!(!same_origin("http://localhost:2", Some("localhost:1")));
+        assert!(!same_origin("null", Some("localhost:1")));
+    }
+}

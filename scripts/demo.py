@@ -1,0 +1,373 @@
+"""A private server, the Sheets emulator and sheetwire between them. Called by scripts/demo; Python's standard library only."""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+PASSWORD = "demo-reader-password"
+BOOKS = {"demo-shop": "Shop", "demo-stock": "Stock"}
+TABLES = {
+    "orders": ("demo-shop", "Orders"),
+    "customers": ("demo-shop", "Customers"),
+    "stock": ("demo-stock", "Stock"),
+}
+COLUMNS = {
+    "orders": ["id", "customer_id", "status", "total", "due_on", "note", "changed_at"],
+    "customers": ["id", "name", "email", "since"],
+    "stock": ["sku", "title", "quantity", "price", "barcode"],
+}
+SAMPLE = """
+CREATE DATABASE shop CHARACTER SET utf8mb4;
+USE shop;
+CREATE TABLE customers (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(80) NOT NULL, email VARCHAR(120), since DATE);
+CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, customer_id INT NOT NULL, status ENUM('new','paid','sent','done') NOT NULL,
+  total DECIMAL(10,2) NOT NULL, due_on DATE, note VARCHAR(200), changed_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE stock (sku VARCHAR(20) PRIMARY KEY, title VARCHAR(80) NOT NULL, quantity INT NOT NULL, price DECIMAL(8,2), barcode BIGINT UNSIGNED);
+INSERT INTO customers (name, email, since) VALUES ('Ada', 'ada@example.org', '2024-02-29'), ('Grace', NULL, '2023-12-01'), ('Edsger', '', '2022-05-11');
+INSERT INTO orders (customer_id, status, total, due_on, note) VALUES (1,'new',19.90,'2026-12-01','gift wrap'), (2,'paid',250.00,NULL,'=1+1 is text here'),
+  (1,'sent',7.50,'2026-11-24',NULL), (3,'done',1200.10,'2026-10-01','007');
+INSERT INTO stock VALUES ('A-1','Anvil',12,99.90,4006381333931), ('B-7','Bolt M8',4000,0.12,NULL), ('C-3','Crate',55,14.00,18446744073709551615);
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=60):
+    """Waits until the condition holds; a condition that raises counts as not yet."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    last = None
+    while time.monotonic() < end:
+        try:
+            last = condition()
+            if last:
+                return last
+        except Exception as error:  # the last reason is told when time is up
+            last = error
+        pause.wait(0.1)
+    raise SystemExit(f"gave up waiting for {what} after {seconds} s: {last}")
+
+
+def http(method, url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+class Server:
+    """A private MySQL or MariaDB with its own folder and port."""
+
+    def __init__(self, flavor, folder):
+        self.flavor, self.folder, self.port = flavor, folder, free_port()
+        env = subprocess.run([ROOT / "scripts/setup", "--print-env"], check=True, capture_output=True, text=True).stdout
+        self.paths = dict(line.split("=", 1) for line in env.splitlines() if "=" in line)
+        self.process = None
+
+    def programs(self):
+        if self.flavor == "mariadb":
+            return [self.paths["SHEETWIRE_MARIADBD"]], [self.paths["SHEETWIRE_MARIADB_CLIENT"]]
+        return [self.paths["SHEETWIRE_MYSQLD"]], [self.paths["SHEETWIRE_MYSQL_CLIENT"]]
+
+    def start(self):
+        server, _ = self.programs()
+        data, config = self.folder / "data", self.folder / "my.cnf"
+        common = f"""[mysqld]
+port={self.port}
+bind-address=127.0.0.1
+socket={self.folder}/server.sock
+datadir={data}
+tmpdir={self.folder}
+pid-file={self.folder}/server.pid
+log_error={self.folder}/server.log
+user={os.environ.get('USER', 'root') if os.getuid() else 'root'}
+server_id=1
+log_bin=binlog
+binlog_format=ROW
+binlog_row_metadata=FULL
+sync_binlog=0
+innodb_flush_log_at_trx_commit=2
+innodb_buffer_pool_size=64M
+"""
+        if self.flavor == "mysql":
+            share = self.paths["SHEETWIRE_MYSQL_BASE"]
+            common += f"""basedir={share}
+lc_messages_dir={share}/share/mysql
+character_sets_dir={share}/share/mysql/charsets
+plugin_dir={share}/lib/mysql/plugin
+secure_file_priv=
+mysqlx=OFF
+gtid_mode=ON
+enforce_gtid_consistency=ON
+"""
+        config.write_text(common)
+        if self.flavor == "mysql":
+            data.mkdir()
+            subprocess.run([*server, f"--defaults-file={config}", "--initialize-insecure"], check=True)
+        else:
+            install = [self.paths["SHEETWIRE_MARIADB_INSTALL_DB"], "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+            if os.getuid() == 0:
+                install.append("--user=root")
+            subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*server, f"--defaults-file={config}"], stdin=subprocess.DEVNULL)
+        wait_for(f"{self.flavor} to answer", lambda: self.query("SELECT 1") == "1\n")
+        if self.flavor == "mariadb":
+            self.sql("DELETE FROM mysql.global_priv WHERE User=''; FLUSH PRIVILEGES;")
+        monitor = "BINLOG MONITOR" if self.flavor == "mariadb" else "REPLICATION CLIENT"
+        self.sql(SAMPLE)
+        self.sql(
+            f"CREATE USER 'sheetwire'@'%' IDENTIFIED BY '{PASSWORD}'; GRANT REPLICATION SLAVE, {monitor} ON *.* TO 'sheetwire'@'%';"
+            " GRANT SELECT ON shop.* TO 'sheetwire'@'%';"
+        )
+
+    def client(self, *more):
+        _, client = self.programs()
+        return [*client, "--no-defaults", f"--socket={self.folder}/server.sock", "-uroot", "--default-character-set=utf8mb4", *more]
+
+    def sql(self, text):
+        done = subprocess.run(self.client(), input=text, text=True, capture_output=True)
+        if done.returncode:
+            raise RuntimeError(f"{self.flavor}: {done.stderr.strip()}")
+
+    def query(self, text):
+        return subprocess.run(self.client("-N", "-B", "-e", text), check=True, text=True, capture_output=True).stdout
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(60)
+
+
+class Stage:
+    """Everything of one demo, in one temporary folder."""
+
+    def __init__(self, flavor, rate, port=0):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sheetwire-demo-"))
+        self.flavor, self.rate = flavor, rate
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.server = Server(flavor, self.folder)
+        self.emulator = self.sheetwire = None
+        self.log = self.folder / "sheetwire.log"
+        self.config = self.folder / "sheetwire.toml"
+
+    def start(self):
+        self.server.start()
+        key = self.folder / "google.json"
+        words = [TARGET / "sheets-emulator", "--listen", f"127.0.0.1:{self.port}", "--clock-rate", str(self.rate), "--write-service-account", key]
+        for book, title in BOOKS.items():
+            words += ["--spreadsheet", f"{book}={title}"]
+        with open(self.folder / "emulator.log", "wb") as log:
+            self.emulator = subprocess.Popen(words, stdout=log, stderr=log)
+        wait_for("the emulator to answer", lambda: key.exists() and http("GET", f"{self.url}/emulator/spreadsheets") is not None)
+        self.write_config(key)
+        self.run()
+
+    def write_config(self, key):
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o600)
+        text = f"""name = "demo"
+data_dir = "{self.folder}/state"
+[mysql]
+host = "127.0.0.1"
+port = {self.server.port}
+user = "sheetwire"
+password_file = "{secret}"
+[sheets]
+endpoint = "{self.url}/"
+credentials_file = "{key}"
+"""
+        for table, (book, tab) in TABLES.items():
+            text += f'\n[[table]]\nfrom = "shop.{table}"\nto = {{ spreadsheet = "{book}", tab = "{tab}" }}\ncolumns = {json.dumps(COLUMNS[table])}\ndirection = "to_sheet"\n'
+        self.config.write_text(text)
+
+    def environment(self):
+        return {**os.environ, "SHEETWIRE_CLOCK_RATE": str(self.rate)}
+
+    def run(self):
+        with open(self.log, "ab") as log:
+            words = [TARGET / "sheetwire", "run", "--config", self.config, "--log-format", "text"]
+            self.sheetwire = subprocess.Popen(words, stdout=log, stderr=log, env=self.environment())
+
+    def ask(self, *words):
+        return subprocess.run([TARGET / "sheetwire", *words, "--config", self.config], capture_output=True, text=True, env=self.environment())
+
+    def status(self):
+        return json.loads(self.ask("status", "--json").stdout)
+
+    def idle(self):
+        return self.status()["idle"]
+
+    def human(self, book, **act):
+        http("POST", f"{self.url}/emulator/spreadsheets/{book}/human", act)
+
+    def fault(self, **fault):
+        http("POST", f"{self.url}/emulator/faults", fault)
+
+    def compare(self, table):
+        """Asks the oracle, which shares no code with sheetwire."""
+        book, tab = TABLES[table]
+        _, client = self.server.programs()
+        words = [sys.executable, ROOT / "scripts/oracle.py", "--client", " ".join(client), "--host", "127.0.0.1", "--port", str(self.server.port)]
+        words += ["--user", "sheetwire", "--table", f"shop.{table}", "--emulator", self.url, "--spreadsheet", book, "--tab", tab]
+        return subprocess.run(words, capture_output=True, text=True, env={**os.environ, "ORACLE_PASSWORD": PASSWORD})
+
+    def in_step(self, seconds=120):
+        """Waits until the oracle finds every table equal; gives rows and cells."""
+        sums = [0, 0]
+        for table in TABLES:
+            done = [None]
+
+            def equal(table=table, done=done):
+                if self.sheetwire.poll() is not None:
+                    raise SystemExit(f"sheetwire stopped with {self.sheetwire.returncode}:\n{tail(self.log)}")
+                done[0] = self.compare(table)
+                return done[0].returncode == 0
+
+            try:
+                wait_for(f"{table} to be equal", equal, seconds)
+            except SystemExit:
+                print(done[0].stdout[-3000:], done[0].stderr[-3000:], tail(self.log), sep="\n")
+                raise
+            words = done[0].stdout.strip().splitlines()[-1].replace(",", "").split()
+            sums[0] += int(words[1])
+            sums[1] += int(words[3])
+        return sums
+
+    def stop(self):
+        for process in (self.sheetwire, self.emulator):
+            if process and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def tail(path, lines=40):
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def play(stage):
+    """Prints where everything is and shows each change until Ctrl-C."""
+    _, client = stage.server.programs()
+    print(f"""
+  The sheet      {stage.url}/          (open it in a browser: type, paste, sort, insert, delete)
+  The database   {' '.join(client)} --no-defaults --socket={stage.folder}/server.sock -uroot shop
+
+  Try            UPDATE orders SET status='paid' WHERE id=1;
+                 INSERT INTO stock VALUES ('D-4','Dynamo',3,49.00,NULL);
+                 sort the tab Orders by 'total' in the browser, then change a row in the database
+                 kill -9 {stage.sheetwire.pid} and watch it come back
+  Ask            target/debug/sheetwire status --config {stage.config}
+                 target/debug/sheetwire verify --config {stage.config}
+
+  In this version changes go from the database to the sheet; what is typed into a mapped cell is kept in the
+  conflict log and written over. Ctrl-C ends everything and cleans up.
+""")
+    with open(stage.log, errors="replace") as log:
+        pause = threading.Event()
+        while True:
+            line = log.readline()
+            if line:
+                print("  " + line.rstrip(), flush=True)
+            elif stage.sheetwire.poll() is not None:
+                print(f"  sheetwire ended with {stage.sheetwire.returncode}, starting it again", flush=True)
+                stage.run()
+            else:
+                pause.wait(0.2)
+
+
+def smoke(flavor, rate):
+    """Plays a script: what an application and a person do in a busy minute, with a crash and a lost answer."""
+    stage = Stage(flavor, rate)
+    say = lambda text: print(f"{flavor}: {text}", flush=True)
+    try:
+        stage.start()
+        stage.in_step()
+        say("first copy is equal")
+        stage.server.sql("USE shop; INSERT INTO orders (customer_id,status,total,note) SELECT 1+MOD(n,3),'new',n+0.25,CONCAT('order ',n) FROM"
+                         " (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM s WHERE n<300) SELECT n FROM s) AS numbers;")
+        stage.server.sql("USE shop; UPDATE orders SET status='paid', total=total+1 WHERE MOD(id,7)=0; DELETE FROM orders WHERE MOD(id,11)=0;"
+                         " UPDATE stock SET sku='A-2' WHERE sku='A-1'; UPDATE customers SET email='' WHERE id=2; DELETE FROM customers WHERE id=3;")
+        stage.in_step()
+        say("inserts, updates, deletes and a primary-key update are equal")
+        stage.human("demo-shop", act="sort", tab="Orders", first_row=2, column="D", descending=True)
+        stage.server.sql("USE shop; UPDATE orders SET note=CONCAT('after sort ',id) WHERE id<40;")
+        stage.in_step()
+        say("equal after a person sorted the tab")
+        stage.fault(fault="answer_lost", times=1, filter="batch_update")
+        stage.server.sql("USE shop; UPDATE orders SET total=total+5 WHERE MOD(id,3)=0;")
+        stage.in_step()
+        say("equal after an answer was lost")
+        maximum = "SET SESSION max_recursive_iterations=100000;" if flavor == "mariadb" else "SET SESSION cte_max_recursion_depth=100000;"
+        stage.server.sql(f"USE shop; {maximum} INSERT INTO stock SELECT CONCAT('BULK-',n),CONCAT('bulk item ',n),n,n/100,n*1000003 FROM"
+                         " (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM s WHERE n<50000) SELECT n FROM s) AS numbers;")
+        grown = lambda: len(http("GET", f"{stage.url}/emulator/spreadsheets/demo-stock/grid?tab=Stock&from=2000&rows=1")["rows"]) > 0
+        wait_for("the large transaction to begin to arrive", grown, 120)
+        stage.sheetwire.send_signal(signal.SIGKILL)
+        stage.sheetwire.wait()
+        say("killed in the middle of a 50,000-row transaction")
+        stage.human("demo-shop", act="sort", tab="Orders", first_row=2, column="A", descending=bool(random.getrandbits(1)))
+        stage.server.sql("USE shop; UPDATE orders SET status='done' WHERE MOD(id,5)=0; DELETE FROM stock WHERE quantity BETWEEN 100 AND 150;")
+        stage.run()
+        sums = stage.in_step(300)
+        verified = stage.ask("verify")
+        if verified.returncode:
+            raise SystemExit(f"sheetwire verify says otherwise ({verified.returncode}):\n{verified.stdout}{verified.stderr}")
+        say(f"equal after the restart, and `sheetwire verify` agrees: {verified.stdout.strip().splitlines()[-1]}")
+        return sums
+    finally:
+        stage.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo")
+    parser.add_argument("--smoke", action="store_true", help="play a script by itself")
+    parser.add_argument("--flavor", choices=["mysql", "mariadb"], help="default: mysql; the smoke plays both")
+    parser.add_argument("--port", type=int, default=0, help="port of the web grid; default: a free one")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.smoke:
+        sums = [0, 0]
+        for flavor in [options.flavor] if options.flavor else ["mysql", "mariadb"]:
+            sums = [sum(pair) for pair in zip(sums, smoke(flavor, 20))]
+        print(f"in step: {sums[0]} rows, {sums[1]} cells")
+        return
+    stage = Stage(options.flavor or "mysql", 1, options.port)
+    try:
+        print("starting ...", flush=True)
+        stage.start()
+        play(stage)
+    except KeyboardInterrupt:
+        print("\ncleaning up ...")
+    finally:
+        stage.stop()
+
+
+main()

@@ -1,0 +1,25 @@
+//! `sheetwire run`: the daemon.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{app, config::Config, fault::Fault};
+
+/// Runs until SIGTERM, SIGINT or a fault.
+pub(super) async fn run(config: Config, takeover: bool) -> Result<ExitCode, Fault> {
+    let cannot = |error: std::io::Error| {
+        Fault::Configuration(format!("signals cannot be caught on this system: {error}"))
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: flushing what the quota allows, a second signal is not needed");
+    };
+    app::run(config, takeover, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}

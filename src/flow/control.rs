@@ -1,0 +1,206 @@
+//! Owns the engine: one loop, one `select!`.
+
+use sheetwire_engine::{
+    door::{Action, Input, Notice},
+    engine::{Engine, Status},
+    time::Moment,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    clock::Clock,
+    fault::Fault,
+    flow::asks::Asks,
+    ports::SourceEvent,
+};
+
+/// A question from outside to the running pipeline.
+#[derive(Debug)]
+pub enum Question {
+    /// How is it?
+    Status(oneshot::Sender<Status>),
+    /// Read every tab again now.
+    Sweep(oneshot::Sender<Status>),
+}
+
+/// The control loop of one pipeline.
+#[derive(Debug)]
+pub struct Control {
+    engine: Engine,
+    asks: Asks,
+    clock: Clock,
+    tables: Vec<String>,
+    /// Commit time of the newest transaction seen, microseconds since the Unix epoch.
+    committed_at_us: i64,
+}
+
+/// Events are absorbed so many at a time before the engine is asked again.
+const EVENTS_AT_ONCE: usize = 64;
+
+impl Control {
+    /// A loop around an engine; `tables` are the configured names, for people.
+    pub fn new(engine: Engine, asks: Asks, clock: Clock, tables: &[String]) -> Self {
+        Self { engine, asks, clock, tables: tables.to_vec(), committed_at_us: 0 }
+    }
+
+    /// Runs until a fault or until `shutdown` resolves; then drains for at most `grace`: what is pending goes to the sheets as far as the quota
+    /// allows, and to the store in any case.
+    pub async fn run(
+        mut self,
+        mut events: mpsc::Receiver<SourceEvent>,
+        mut questions: mpsc::Receiver<Question>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), Fault> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            self.act()?;
+            let wake = self.engine.wake();
+            tokio::select! {
+                biased;
+                // 1. Being asked to stop comes before more work.
+                () = &mut shutdown => break,
+                // 2. Answers free the engine to go on.
+                answer = self.asks.next() => self.handle(answer?),
+                // 3. People waiting at a terminal.
+                Some(question) = questions.recv() => self.reply(question),
+                // 4. The stream, as long as the store keeps up.
+                Some(event) = events.recv(), if self.engine.wants_changes() => {
+                    self.absorb(event);
+                    for _ in 1..EVENTS_AT_ONCE {
+                        let Ok(event) = events.try_recv() else { break };
+                        self.absorb(event);
+                    }
+                }
+                // 5. Time.
+                () = alarm(&self.clock, wake) => {}
+            }
+        }
+        self.drain().await
+    }
+
+    /// The shorter loop at the end: no intake, only answers, until the engine is at rest or the grace is over.
+    async fn drain(&mut self) -> Result<(), Fault> {
+        const GRACE: std::time::Duration = std::time::Duration::from_secs(20);
+        let end = self.clock.now() + GRACE;
+        while !self.engine.is_idle() && self.clock.now() < end {
+            self.act()?;
+            let wake = self.engine.wake();
+            tokio::select! {
+                biased;
+                answer = self.asks.next() => self.handle(answer?),
+                () = alarm(&self.clock, wake) => {}
+                () = self.clock.sleep_until(end) => {}
+            }
+        }
+        self.save().await?;
+        let status = self.engine.status();
+        let pending: usize = status.tables.iter().map(|table| table.pending).sum();
+        tracing::info!(pending, position = status.position, "stopped");
+        Ok(())
+    }
+
+    /// Makes everything durable that is not yet.
+    async fn save(&mut self) -> Result<(), Fault> {
+        while self.engine.has_unsaved() {
+            self.engine.hurry();
+            self.act()?;
+            let answer = self.asks.next().await?;
+            self.handle(answer);
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.clock.now().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Does everything that the engine wants done now.
+    fn act(&mut self) -> Result<(), Fault> {
+        let now = self.now();
+        while let Some(action) = self.engine.poll(now) {
+            match action {
+                Action::Tell(notice) => self.tell(&notice),
+                Action::Stop { reason } => return Err(Fault::AnotherInstance(reason)),
+                question => self.asks.start(question),
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        self.engine.handle(input, now);
+    }
+
+    fn absorb(&mut self, event: SourceEvent) {
+        match event {
+            SourceEvent::Rows { table, changes } => self.handle(Input::Rows { table, changes }),
+            SourceEvent::Commit { position, committed_at_us } => {
+                self.committed_at_us = committed_at_us;
+                self.handle(Input::Commit { position });
+            }
+            SourceEvent::Heartbeat => {}
+            SourceEvent::TableSetAside { table, reason } => {
+                self.handle(Input::TableSetAside { table, reason });
+            }
+            SourceEvent::TableEmptied { table } => self.handle(Input::TableEmptied { table }),
+        }
+    }
+
+    fn reply(&mut self, question: Question) {
+        let asker = match question {
+            Question::Status(asker) => asker,
+            Question::Sweep(asker) => {
+                self.handle(Input::Sweep);
+                asker
+            }
+        };
+        if asker.send(self.engine.status()).is_err() {
+            tracing::debug!("the asker has gone");
+        }
+    }
+
+    fn name(&self, table: sheetwire_engine::change::TableId) -> &str {
+        self.tables.get(usize::from(table.0)).map_or("?", String::as_str)
+    }
+
+    fn tell(&self, notice: &Notice) {
+        match notice {
+            Notice::Flushed { spreadsheet, sequence, rows: [written, added, removed] } => {
+                tracing::info!(spreadsheet, sequence, written, added, removed, "flushed");
+            }
+            Notice::Copied { table } => tracing::info!(table = self.name(*table), "copy complete"),
+            Notice::SetAside { table, reason } => {
+                tracing::error!(table = self.name(*table), reason, "table set aside");
+            }
+            Notice::RowsMoved { table, rows } => {
+                let table = self.name(*table);
+                tracing::warn!(table, rows, "rows had moved; putting them back");
+            }
+            Notice::Conflicts { table, cells } => {
+                let table = self.name(*table);
+                tracing::warn!(table, cells, "values kept in the conflict log");
+            }
+            Notice::AnswerLost { spreadsheet, reason } => {
+                tracing::warn!(spreadsheet, reason, "answer lost; finding out");
+            }
+            Notice::AnswerFound { spreadsheet, applied } => {
+                tracing::info!(spreadsheet, applied, "found out what became of the batch");
+            }
+            Notice::Throttled { spreadsheet } => {
+                tracing::warn!(spreadsheet, "Google says 429; holding back");
+            }
+            Notice::Denied { spreadsheet, message } => tracing::error!(spreadsheet, message),
+            Notice::JournalGone { spreadsheet } => {
+                tracing::error!(spreadsheet, "journal gone or old; holding writes, then comparing");
+            }
+        }
+    }
+}
+
+async fn alarm(clock: &Clock, wake: Option<Moment>) {
+    match wake {
+        Some(moment) => clock.sleep_until(std::time::Duration::from_micros(moment.0)).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,10 @@
+//! The corridor: carries inputs and actions between the engine and the doors, and decides nothing.
+
+pub mod asks;
+pub mod control;
+pub mod filter;
+pub mod hold;
+pub mod probes;
+pub mod socket;
+pub mod source;
+pub mod supervisor;

@@ -1,0 +1,388 @@
+//! Calls over HTTP: connections, tokens, time limits, and one repetition after a refused token.
+//!
+//! Looking at a spreadsheet goes through `google-sheets4`. What carries cells (batches, reads) uses the same tokens and connector, but
+//! narrow types of its own: the crate would take 2,960 bytes for each cell.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use google_sheets4::{
+    Delegate, Sheets,
+    api::Spreadsheet,
+    common::{Response, Retry},
+    hyper::{
+        Request, StatusCode, Uri,
+        body::{Body as _, Incoming},
+        header,
+    },
+    hyper_rustls::HttpsConnectorBuilder,
+    hyper_util::{
+        client::legacy::{Client, connect::HttpConnector},
+        rt::TokioExecutor,
+    },
+};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+use super::{
+    auth::{Connector, Credentials, KeyFile, SCOPE},
+    failure::CallFailure,
+};
+use crate::{fault::Fault, ports::Ask};
+
+/// Where Google is.
+pub const GOOGLE: &str = "https://sheets.googleapis.com/";
+
+/// Longer reads carry their query in the body of a POST, as Google's own clients do.
+const URL_BYTES_MAX: usize = 2000;
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// A batch. Google itself gives up after 180 seconds; giving up earlier would leave batches in the air.
+    pub write: Duration,
+    /// A read.
+    pub read: Duration,
+    /// A connection.
+    pub connect: Duration,
+    /// A token.
+    pub token: Duration,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            write: Duration::from_secs(200),
+            read: Duration::from_secs(200),
+            connect: Duration::from_secs(10),
+            token: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Where and as whom to call.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Base URL; [`GOOGLE`] but in tests. Plain `http` is taken for loopback addresses only.
+    pub endpoint: String,
+    /// JSON key of the service account.
+    pub key_file: PathBuf,
+    /// Time limits.
+    pub limits: CallLimits,
+}
+
+impl ClientOptions {
+    /// Google with this key.
+    pub fn google(key_file: PathBuf) -> Self {
+        Self { endpoint: GOOGLE.to_owned(), key_file, limits: CallLimits::default() }
+    }
+}
+
+/// Makes the calls.
+pub(super) struct Transport {
+    hub: Sheets<Connector>,
+    bulk: Client<Connector, String>,
+    credentials: Credentials,
+    base: String,
+    limits: CallLimits,
+    calls: Arc<Calls>,
+}
+
+/// Calls made so far, as the quota counts them.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Transport")
+            .field("base", &self.base)
+            .field("credentials", &self.credentials)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps the HTTP status that the crate's error leaves out. Never asks for a repetition.
+#[derive(Default)]
+struct Status(Option<StatusCode>);
+
+impl Delegate for Status {
+    fn http_failure(&mut self, response: &Response, _: Option<&serde_json::Value>) -> Retry {
+        self.0 = Some(response.status());
+        Retry::Abort
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+}
+
+impl Transport {
+    /// Reads the key file and prepares the clients; makes no call.
+    pub(super) fn open(options: ClientOptions) -> Ask<'static, Result<Self, Fault>> {
+        Box::pin(async move {
+            let ClientOptions { endpoint, key_file, limits } = options;
+            let file = KeyFile::read(&key_file).map_err(Fault::Configuration)?;
+            let plain = is_plain(&endpoint, "the Sheets endpoint")?
+                | is_plain(file.token_uri(), "token_uri of the service account key")?;
+            let connector = connector(plain, limits.connect)?;
+            let bulk: Client<Connector, String> =
+                Client::builder(TokioExecutor::new()).build(connector.clone());
+            let credentials = Credentials::open(key_file, file, bulk.clone(), limits.token).await?;
+            let client = Client::builder(TokioExecutor::new()).build(connector);
+            let mut hub = Sheets::new(client, credentials.clone());
+            let base = format!("{}/", endpoint.trim_end_matches('/'));
+            hub.base_url(base.clone());
+            hub.root_url(base.clone());
+            hub.user_agent(concat!("sheetwire/", env!("CARGO_PKG_VERSION")).to_owned());
+            Ok(Self { hub, bulk, credentials, base, limits, calls: Arc::default() })
+        })
+    }
+
+    /// The account that calls.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Reads and writes sent so far.
+    pub(super) fn calls(&self) -> (u64, u64) {
+        (self.calls.reads.load(Ordering::Relaxed), self.calls.writes.load(Ordering::Relaxed))
+    }
+
+    /// `spreadsheets.get` for a small answer, through the crate.
+    pub(super) async fn get(
+        &self,
+        spreadsheet: &str,
+        ranges: &[String],
+        fields: &str,
+    ) -> Result<Spreadsheet, CallFailure> {
+        let call = || async {
+            let mut status = Status::default();
+            let mut call = self.hub.spreadsheets().get(spreadsheet).add_scope(SCOPE);
+            for range in ranges {
+                call = call.add_ranges(range);
+            }
+            let call =
+                call.param("fields", fields).param("prettyPrint", "false").delegate(&mut status);
+            self.count(Kind::Read);
+            let answer = self.within(self.limits.read, Box::pin(call.doit())).await?;
+            answer
+                .map(|(_, spreadsheet)| spreadsheet)
+                .map_err(|error| CallFailure::of_crate(error, status.0))
+        };
+        match call().await {
+            Err(CallFailure::Refused(refusal)) if refusal.is_bad_token() => {
+                self.credentials.token(true).await?;
+                call().await
+            }
+            answer => answer,
+        }
+    }
+
+    /// `spreadsheets.get` for an answer of any size: the bytes of its JSON.
+    pub(super) async fn get_bytes(
+        &self,
+        spreadsheet: &str,
+        ranges: &[String],
+        fields: &str,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let mut query = format!("alt=json&prettyPrint=false&fields={}", encoded(fields));
+        for range in ranges {
+            query.push_str("&ranges=");
+            query.push_str(&encoded(range));
+        }
+        let path = format!("{}v4/spreadsheets/{spreadsheet}", self.base);
+        if path.len() + query.len() < URL_BYTES_MAX {
+            self.exchange(Kind::Read, &format!("{path}?{query}"), String::new()).await
+        } else {
+            self.exchange(Kind::Read, &path, query).await
+        }
+    }
+
+    /// `spreadsheets.batchUpdate` with a body of any size: the bytes of the answer's JSON.
+    pub(super) async fn post_bytes(
+        &self,
+        spreadsheet: &str,
+        body: String,
+        fields: &str,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let url = format!(
+            "{}v4/spreadsheets/{spreadsheet}:batchUpdate?alt=json&prettyPrint=false&fields={}",
+            self.base,
+            encoded(fields)
+        );
+        self.exchange(Kind::Write, &url, body).await
+    }
+
+    /// One call; a second one only where the first was stopped at the door for its token.
+    async fn exchange(&self, kind: Kind, url: &str, body: String) -> Result<Vec<u8>, CallFailure> {
+        let token = self.credentials.token(false).await?;
+        match self.send(kind, url, body.clone(), &token).await {
+            Err(CallFailure::Refused(refusal)) if refusal.is_bad_token() => {
+                let token = self.credentials.token(true).await?;
+                self.send(kind, url, body, &token).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn send(
+        &self,
+        kind: Kind,
+        url: &str,
+        body: String,
+        token: &str,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let mut authorization = header::HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| CallFailure::NotSent("the token is not a header value".to_owned()))?;
+        authorization.set_sensitive(true);
+        let request = match kind {
+            Kind::Read if body.is_empty() => Request::get(url),
+            Kind::Read => Request::post(url)
+                .header("x-http-method-override", "GET")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            Kind::Write => Request::post(url).header(header::CONTENT_TYPE, "application/json"),
+        };
+        let request = request
+            .header(header::USER_AGENT, concat!("sheetwire/", env!("CARGO_PKG_VERSION")))
+            .header(header::AUTHORIZATION, authorization)
+            .body(body)
+            .map_err(|error| CallFailure::NotSent(error.to_string()))?;
+        self.count(kind);
+        let limit = if kind == Kind::Read { self.limits.read } else { self.limits.write };
+        let answer = async {
+            let answer = self.bulk.request(request).await;
+            let (parts, body) =
+                answer.map_err(|error| CallFailure::of_client(&error))?.into_parts();
+            let bytes = collect(body).await.map_err(|error| {
+                CallFailure::Ambiguous(format!("the answer ({}) was cut: {error}", parts.status))
+            })?;
+            if parts.status.is_success() {
+                Ok(bytes)
+            } else {
+                Err(CallFailure::of_status(parts.status, &bytes))
+            }
+        };
+        self.within(limit, Box::pin(answer)).await?
+    }
+
+    async fn within<T>(&self, limit: Duration, call: Ask<'_, T>) -> Result<T, CallFailure> {
+        tokio::time::timeout(limit, call).await.map_err(|_| {
+            CallFailure::Ambiguous(format!("no answer within {} seconds", limit.as_secs_f32()))
+        })
+    }
+
+    fn count(&self, kind: Kind) {
+        let counter = match kind {
+            Kind::Read => &self.calls.reads,
+            Kind::Write => &self.calls.writes,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn collect(mut body: Incoming) -> Result<Vec<u8>, google_sheets4::hyper::Error> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes)
+}
+
+/// Whether an endpoint speaks plain HTTP, which is refused outside this machine: tokens travel in the clear.
+fn is_plain(endpoint: &str, what: &str) -> Result<bool, Fault> {
+    let refuse = |why: &str| Err(Fault::Configuration(format!("{what} {endpoint}: {why}")));
+    let Ok(uri) = endpoint.parse::<Uri>() else { return refuse("this is not a URL") };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => Ok(false),
+        Some("http") if loopback => Ok(true),
+        Some("http") => refuse("plain http is for loopback addresses only; use https"),
+        _ => refuse("this is not an http or https URL"),
+    }
+}
+
+fn connector(plain: bool, patience: Duration) -> Result<Connector, Fault> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(patience));
+    http.set_keepalive(Some(Duration::from_mins(1)));
+    let builder = HttpsConnectorBuilder::new();
+    let builder = match builder.with_provider_and_native_roots(ring::default_provider()) {
+        Ok(builder) => builder,
+        // An emulator on this machine needs no certificates.
+        Err(_) if plain => HttpsConnectorBuilder::new().with_tls_config(without_roots()?),
+        Err(error) => {
+            return Err(Fault::Configuration(format!(
+                "no root certificates to check Google's by: {error}; install ca-certificates"
+            )));
+        }
+    };
+    let schemes = if plain { builder.https_or_http() } else { builder.https_only() };
+    Ok(schemes.enable_http1().enable_http2().wrap_connector(http))
+}
+
+fn without_roots() -> Result<ClientConfig, Fault> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Fault::Configuration(format!("TLS cannot be set up: {error}")))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+fn encoded(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len() * 3 / 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        for good in ["http://127.0.0.1:80/", "http://[::1]:1/", "http://localhost:9/x"] {
+            assert!(is_plain(good, "x").unwrap(), "{good}");
+        }
+        assert!(!is_plain(GOOGLE, "x").unwrap());
+        for bad in ["http://10.0.0.1/", "http://127.0.0.1.example/", "ftp://localhost/", "nothing"]
+        {
+            assert!(is_plain(bad, "x").is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hostile_titles_cannot_leave_their_parameter() {
+        assert_eq!(encoded("'q?x&a=b#/'!A1:B"), "%27q%3Fx%26a%3Db%23%2F%27%21A1%3AB");
+        assert_eq!(encoded("é"), "%C3%A9");
+    }
+}

@@ -1,0 +1,72 @@
+//! The store against crashes, damage and a second process.
+
+mod crash;
+mod damage;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sheetwire::store::SledStore;
+use sheetwire_engine::{
+    cell::Cell,
+    change::TableId,
+    position::Position,
+    state::{BaseRow, RowKey, StoreStep},
+};
+
+/// A folder for one test, removed behind it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(test: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("store-{test}"));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn open(folder: &Path) -> SledStore {
+    SledStore::open(folder, "crm").unwrap()
+}
+
+/// The steps of one round: a row and the position behind it.
+fn round(number: u64) -> Vec<StoreStep> {
+    let cells = vec![Cell::text(format!("round {number}")), Cell::text("x".repeat(300))];
+    vec![
+        StoreStep::Base(TableId(0), row_key(number), BaseRow { cells, copy: 1 }),
+        StoreStep::Position(position(number)),
+    ]
+}
+
+fn row_key(number: u64) -> RowKey {
+    RowKey(format!("{number:08}").into())
+}
+
+fn position(offset: u64) -> Position {
+    Position::File { name: "binlog.000001".into(), offset }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
