@@ -120,7 +120,7 @@ pub fn row_key<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<RowKey> {
             text.push('\u{1f}');
         }
         match cell {
-            Cell::Number(number) => text.push_str(&format!("{number}")),
+            Cell::Number(number) => text.push_str(&number.to_string()),
             Cell::Text(words) => {
                 text.push('\'');
                 text.push_str(&words.replace('\u{1f}', "\u{1f}\u{1f}"));

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A spreadsheet that refuses us is asked again after this.
-const DENIED_PAUSE: Duration = Duration::from_secs(60);
+const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals in a row, each after a fresh read, before a table is set aside.
 const REFUSALS_MAX: u32 = 2;
 
@@ -88,7 +88,7 @@ impl Engine {
         if let Some(batch) = flight {
             let next = batch.fence.next;
             if Some(found) == batch.fence.previous || found < next {
-                return self.judge_age(batch.fence.previous, found);
+                return judge_age(batch.fence.previous, found);
             }
             let ours = journal.batch == batch.id || journal.batch == burn_id(&batch.id);
             if found == next && ours {
@@ -97,7 +97,7 @@ impl Engine {
             return Verdict::Foreign(copy_of_store(&book.spreadsheet));
         }
         if book.fence.is_some_and(|fence| found <= fence) {
-            return self.judge_age(book.fence, found);
+            return judge_age(book.fence, found);
         }
         if self.settings.takeover {
             return Verdict::GoOn(Some(found));
@@ -113,14 +113,6 @@ impl Engine {
             "spreadsheet {spreadsheet} is kept by another instance (pipeline '{}', instance {}): stop that one, or run with --takeover if it is gone for good",
             journal.owner.pipeline, journal.owner.instance
         ))
-    }
-
-    fn judge_age(&self, known: Option<u64>, found: u64) -> Verdict {
-        if known.is_some_and(|known| found < known) {
-            Verdict::Lost { fence: Some(found) }
-        } else {
-            Verdict::GoOn(Some(found))
-        }
     }
 
     /// Nobody knows what was applied: hold still until no late batch can arrive, then compare everything.
@@ -276,7 +268,7 @@ impl Engine {
             WriteOutcome::Unknown { reason } => self.on_unknown(index, flight, &reason, now),
             WriteOutcome::Fenced => self.look_again(index, flight, now),
             WriteOutcome::Refused { tab, message } => {
-                self.on_refused(index, &flight, tab, &message, now);
+                self.on_refused(index, &flight, (tab, message), now);
             }
             WriteOutcome::Throttled => self.on_throttled(index, now),
             WriteOutcome::NotSent { .. } => self.books[index].hold_back(now),
@@ -310,8 +302,7 @@ impl Engine {
         &mut self,
         index: usize,
         flight: &InFlight,
-        tab: Option<usize>,
-        message: &str,
+        (tab, message): (Option<usize>, String),
         now: Moment,
     ) {
         self.books[index].hold_back(now);
@@ -438,6 +429,14 @@ impl Engine {
         let spreadsheet = self.books[index].spreadsheet.clone();
         let sequence = flight.batch.fence.next;
         self.notices.push_back(Notice::Flushed { spreadsheet, sequence, rows });
+    }
+}
+
+fn judge_age(known: Option<u64>, found: u64) -> Verdict {
+    if known.is_some_and(|known| found < known) {
+        Verdict::Lost { fence: Some(found) }
+    } else {
+        Verdict::GoOn(Some(found))
     }
 }
 
