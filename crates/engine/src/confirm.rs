@@ -264,8 +264,28 @@ fn confirm_delete(
             });
         }
     }
+    if header.moved.contains(&true) {
+        out.overruled.extend(unseen_words(header, base, &key, whole));
+    }
     out.rows[2] += 1;
     settle(tab, out, &key, expected);
+}
+
+/// What stood in a removed row's columns whose headers the batch did not see, where mapped columns may have gone.
+fn unseen_words(header: &Header, base: &[Cell], key: &RowKey, whole: &[Cell]) -> Vec<Overruled> {
+    let unseen = |column: &ColumnIndex| cell_at(&header.now, *column).is_empty();
+    let columns = (0..).map(ColumnIndex).zip(whole).filter(|(column, _)| unseen(column));
+    columns
+        .filter(|(_, cell)| !cell.is_empty() && !base.contains(cell))
+        .map(|(column, cell)| Overruled {
+            kind: ConflictKind::EditedRowRemoved,
+            key: Some(key.clone()),
+            column: format!("column {}", column.0 + 1),
+            base: None,
+            database: None,
+            sheet: cell.clone(),
+        })
+        .collect()
 }
 
 /// A row removed by mistake, with the headers it had: those seen in the batch, the others as last read.

@@ -20,7 +20,7 @@ use crate::{
 /// A spreadsheet that refuses us is asked again after this.
 const DENIED_PAUSE: Duration = Duration::from_secs(60);
 /// Refusals in a row, each after a fresh read, before a table is set aside.
-const REFUSALS_MAX: u32 = 2;
+const REFUSALS_MAX: u32 = 4;
 
 /// What a look at a spreadsheet means for the fence.
 enum Verdict {
@@ -278,10 +278,25 @@ impl Engine {
             WriteOutcome::Refused { tab, message } => {
                 self.on_refused(index, &flight, tab, &message, now);
             }
-            WriteOutcome::Throttled => self.on_throttled(index, now),
-            WriteOutcome::NotSent { .. } => self.books[index].hold_back(now),
-            WriteOutcome::Denied { message } => self.deny(index, message, now),
+            WriteOutcome::Throttled => {
+                self.drop_flight(index);
+                self.on_throttled(index, now);
+            }
+            WriteOutcome::NotSent { .. } => {
+                self.drop_flight(index);
+                self.books[index].hold_back(now);
+            }
+            WriteOutcome::Denied { message } => {
+                self.drop_flight(index);
+                self.deny(index, message, now);
+            }
         }
+    }
+
+    /// The batch was certainly not applied and never will be: it is planned afresh.
+    fn drop_flight(&mut self, index: usize) {
+        let spreadsheet = self.books[index].spreadsheet.clone();
+        self.outbox.push(StoreStep::InFlight(spreadsheet, None));
     }
 
     fn on_unknown(&mut self, index: usize, flight: InFlight, reason: &str, now: Moment) {
@@ -314,6 +329,7 @@ impl Engine {
         message: &str,
         now: Moment,
     ) {
+        self.drop_flight(index);
         self.books[index].hold_back(now);
         let blamed = match (tab, flight.expectations.as_slice()) {
             (Some(place), all) => all.get(place).map(|one| one.table),
@@ -329,6 +345,10 @@ impl Engine {
         };
         let Some(tab) = self.tab_mut(table) else { return };
         tab.refusals += 1;
+        let work = flight.batch.tabs.iter().zip(&flight.expectations);
+        tab.refused_size = (work.filter(|(_, one)| one.table == table))
+            .map(|(work, _)| work.size())
+            .fold((0, 0), |most, size| (most.0.max(size.0), most.1.max(size.1)));
         if tab.refusals >= REFUSALS_MAX {
             let title = tab.geometry.title.clone();
             self.set_aside(

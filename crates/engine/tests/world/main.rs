@@ -23,7 +23,7 @@ use std::{
 use run::{Counters, World};
 use sheetwire_engine::door::Input;
 
-const TICKS: u64 = 150;
+const TICKS: u64 = 300;
 const SEEDS: u64 = 1_500;
 /// Each of these must have happened somewhere in the default run, or the worlds have grown harmless.
 const SOMETIMES: [&str; 13] = [

@@ -297,12 +297,16 @@ impl World {
         let mut person = Person { rng: &mut self.rng, grid, spec, marks, in_window };
         let done = act(&mut person);
         // A row that the database removed may still be shown, and goes with what is typed beside it.
-        let durable = self.store.image().position.map_or(0, |p| self.db.consumed(&p));
+        let durable = self.store.position().map_or(0, |p| self.db.consumed(p));
         for mark in marks.all.values_mut() {
-            if let Mark::Own { key, row_removed } = mark {
-                *row_removed |= self.removed.iter().any(|(transaction, table, gone)| {
-                    *transaction >= durable && *table == index && gone == key
-                });
+            if let Mark::Own { key, row_removed } = mark
+                && !*row_removed
+            {
+                *row_removed = self.store.removes(spec.table, key)
+                    || !self.db.tables[index].has(key)
+                    || self.removed.iter().any(|(transaction, table, gone)| {
+                        *transaction >= durable && *table == index && gone == key
+                    });
             }
         }
         let shown = self.trace.is_some().then(|| grid.show());
