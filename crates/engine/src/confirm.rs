@@ -309,30 +309,50 @@ fn confirm_inserts(
 ) {
     for expected in &expectation.inserts {
         let Some(key) = key_of(expected) else { continue };
-        if moved_header {
-            // The cells stand under wrong headers: blank them and add the row again.
-            blank(tab, &header.now, &work.columns, &expected.after);
-            out.moved += 1;
-        } else {
+        if !moved_header {
             out.rows[1] += 1;
             settle(tab, out, &key, expected);
+            continue;
+        }
+        // Cells stand under wrong headers: blank them, and the whole row where it has not even got its key.
+        out.moved += 1;
+        let keyed = tab.spec.key.iter().all(|place| !header.moved[*place]);
+        let blank_row = RowIdentity::Content(vec![Some(Cell::Empty); tab.spec.columns.len()]);
+        let row = if keyed { RowIdentity::Key(key.clone()) } else { blank_row };
+        let wrong = |place: usize| !keyed || header.moved[place];
+        blank(tab, &header.now, row, (&work.columns, &expected.after), wrong);
+        if keyed {
+            let mut cells = expected.after.clone();
+            for (cell, moved) in cells.iter_mut().zip(&header.moved) {
+                if *moved {
+                    *cell = Cell::Empty;
+                }
+            }
+            out.steps.push(tab.agree(&key, Some(cells)));
         }
     }
 }
 
-/// Plans to take back an inserted row.
-fn blank(tab: &mut Tab, header: &[Cell], columns: &[ColumnIndex], cells: &[Cell]) {
-    let cells = (columns.iter().zip(cells))
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .map(|(column, wrong)| RepairCell {
+/// Plans to blank cells of an inserted row.
+fn blank(
+    tab: &mut Tab,
+    header: &[Cell],
+    row: RowIdentity,
+    (columns, cells): (&[ColumnIndex], &[Cell]),
+    wrong: impl Fn(usize) -> bool,
+) {
+    let cells: Vec<RepairCell> = (columns.iter().zip(cells).enumerate())
+        .filter(|(place, (_, cell))| wrong(*place) && !cell.is_empty())
+        .map(|(_, (column, cell))| RepairCell {
             column: *column,
             header: cell_at(header, *column),
-            wrong: wrong.clone(),
+            wrong: cell.clone(),
             right: Cell::Empty,
         })
         .collect();
-    let row = RowIdentity::Content(vec![Some(Cell::Empty); tab.spec.columns.len()]);
-    tab.repairs.push(Repair { row, cells, readd: None });
+    if !cells.is_empty() {
+        tab.repairs.push(Repair { row, cells, readd: None });
+    }
 }
 
 fn confirm_repair(
@@ -362,7 +382,8 @@ fn confirm_repair(
     }
     for expected in &expectation.inserts {
         if header.moved.contains(&true) {
-            blank(tab, &header.now, &work.columns, &expected.after);
+            let row = RowIdentity::Content(vec![Some(Cell::Empty); tab.spec.columns.len()]);
+            blank(tab, &header.now, row, (&work.columns, &expected.after), |_| true);
             out.moved += 1;
         } else {
             tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());
