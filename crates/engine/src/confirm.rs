@@ -366,18 +366,19 @@ fn confirm_repair(
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
-        let meant = tab.repairs.iter().position(|r| is_planned_for(r, write, expected));
-        let Some(meant) = meant else { continue };
         let seen = Seen { header: &header.now, cells: image };
         let unkeyed = matches!(expected.row, RowIdentity::Content(_));
         let untouched = write.cells.iter().all(|(column, _)| {
             let place = ColumnIndex(u32::from(*column));
             cell_at(image, place) == cell_at(&expected.before, place)
         });
-        if is_row(tab, &tab.repairs[meant], seen) || (unkeyed && untouched) {
-            repaired(tab, out, meant, &header, (write, expected, image));
-        } else {
-            miss(tab, out, work, &header, (write, image));
+        let meant = tab.repairs.iter().position(|repair| {
+            is_planned_for(repair, write, expected)
+                && (is_row(tab, repair, seen) || (unkeyed && untouched))
+        });
+        match meant {
+            Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),
+            None => miss(tab, out, work, &header, (write, image)),
         }
     }
     for expected in &expectation.inserts {

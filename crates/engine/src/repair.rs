@@ -218,7 +218,7 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let header = padded(&image.header, width);
     let mut writes: Vec<(RowWrite, RowExpectation)> = Vec::new();
     let mut inserts = Vec::new();
-    for mut repair in std::mem::take(&mut tab.repairs) {
+    for mut repair in exact_first(tab, image, &header) {
         if let Some(removed) = &repair.readd {
             inserts.push((laid_out(removed, &header), repair.row.clone()));
             tab.repairs.push(repair);
@@ -243,6 +243,22 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     }
     plan.work = assemble(tab, header, writes, inserts);
     plan
+}
+
+/// All repairs, those whose row is beyond doubt before those that may take what is left.
+fn exact_first(tab: &mut Tab, image: &TabImage, header: &[Cell]) -> Vec<Repair> {
+    let repairs = std::mem::take(&mut tab.repairs);
+    let rows: Vec<Vec<Cell>> = (0..depth(image)).map(|row| whole_row(image, row)).collect();
+    let exact = |repair: &Repair| {
+        rows.iter().any(|cells| is_row(tab, repair, Seen { header, cells }))
+    };
+    let (mut sure, unsure): (Vec<Repair>, Vec<Repair>) = repairs.into_iter().partition(exact);
+    sure.extend(unsure);
+    sure
+}
+
+fn depth(image: &TabImage) -> usize {
+    image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0)
 }
 
 fn put_back(
@@ -291,9 +307,8 @@ fn find_row(
     repair: &Repair,
     writes: &[(RowWrite, RowExpectation)],
 ) -> Option<(RowIndex, Vec<Cell>)> {
-    let depth = image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
     let first = tab.spec.header_row.0 + 1;
-    let rows = (first..).map(RowIndex).zip(0..depth);
+    let rows = (first..).map(RowIndex).zip(0..depth(image));
     let mut rows: Vec<(RowIndex, Vec<Cell>)> = rows
         .filter(|(row, _)| writes.iter().all(|(write, _)| write.row != *row))
         .map(|(row, offset)| (row, whole_row(image, offset)))
