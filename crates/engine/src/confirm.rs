@@ -3,7 +3,7 @@
 use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
-    repair::{LOST, Lost, Seen, compose, is_planned_for, is_row, lost_value, remember},
+    repair::{LOST, Lost, Seen, compose, is_likely, is_planned_for, is_row, lost_value, remember},
     state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey, StoreStep},
     survey::cell_at,
     tab::Tab,
@@ -374,7 +374,9 @@ fn confirm_repair(
         });
         let meant = tab.repairs.iter().position(|repair| {
             is_planned_for(repair, write, expected)
-                && (is_row(tab, repair, seen) || (unkeyed && untouched))
+                && (is_row(tab, repair, seen)
+                    || is_likely(tab, repair, seen)
+                    || (unkeyed && untouched))
         });
         match meant {
             Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),

@@ -118,11 +118,20 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     }
 }
 
+/// Whether a row without a key, changed by a person since, still holds something of what we wrote.
+pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    repair.readd.is_none()
+        && matches!(repair.row, RowIdentity::Content(_))
+        && restored(repair, seen).written > 0
+        && !is_known(tab, seen)
+}
+
 /// Remembers that cells of a row were hit, `seen` being the row just before. Composes with what is already to be put back there. Gives
 /// what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
 pub(crate) fn remember(tab: &mut Tab, seen: Seen<'_>, hits: Vec<RepairCell>) -> Vec<Lost> {
     let known = (tab.repairs.iter())
-        .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen));
+        .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen))
+        .or_else(|| tab.repairs.iter().position(|repair| is_likely(tab, repair, seen)));
     let mut repair = match known {
         Some(known) => tab.repairs.remove(known),
         None => Repair { row: seen.identity(tab), cells: Vec::new(), readd: None },
