@@ -292,6 +292,12 @@ fn unseen_words(header: &Header, base: &[Cell], key: &RowKey, whole: &[Cell]) ->
 fn removed_row(tab: &Tab, header: &Header, whole: &[Cell]) -> RemovedRow {
     let mut names = tab.geometry.whole_header.clone();
     names.resize(names.len().max(header.now.len()), Cell::Empty);
+    for name in &mut names {
+        // As last read; what the batch has seen elsewhere does not stand here any more.
+        if header.now.contains(name) {
+            *name = Cell::Empty;
+        }
+    }
     for (name, now) in names.iter_mut().zip(&header.now) {
         if !now.is_empty() {
             name.clone_from(now);

@@ -294,15 +294,23 @@ fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
     (0..width).map(|column| cell_at(row, ColumnIndex(column))).collect()
 }
 
-/// The cells of a removed row under the headers they had.
+/// The cells of a removed row under the headers they had, else where they stood, else in the next free column.
 fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
     let mut row = vec![Cell::Empty; header.len()];
-    for (column, cell) in (0..).map(ColumnIndex).zip(&removed.cells) {
-        let place = place_of(header, column, &cell_at(&removed.header, column));
-        if let Some(slot) = slot(&mut row, place)
-            && slot.is_empty()
-        {
-            *slot = cell.clone();
+    let cells = (0..).map(ColumnIndex).zip(&removed.cells);
+    let mut homeless = Vec::new();
+    for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+        let name = cell_at(&removed.header, column);
+        match slot(&mut row, place_of(header, column, &name)) {
+            Some(slot) if slot.is_empty() && header.contains(&name) => *slot = cell.clone(),
+            _ => homeless.push((column, cell.clone())),
+        }
+    }
+    for (column, cell) in homeless {
+        let place = usize::try_from(column.0).unwrap_or(usize::MAX);
+        let order = (place..row.len()).chain(0..place.min(row.len()));
+        if let Some(free) = order.into_iter().find(|free| row[*free].is_empty()) {
+            row[free] = cell;
         }
     }
     row

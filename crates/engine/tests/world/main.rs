@@ -69,6 +69,7 @@ fn live(world: &mut World) -> Result<(), String> {
     if calls > CALLS_MAX {
         return Err(format!("{calls} requests after everything was calm"));
     }
+    world.checkpoint()?;
     world.judge()?;
     world.count_in_window();
     world.restart_is_quiet()
