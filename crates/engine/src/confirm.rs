@@ -4,7 +4,9 @@ use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
     repair::{LOST, Lost, Seen, compose, is_likely, is_planned_for, is_row, lost_value, remember},
-    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey, StoreStep},
+    state::{
+        ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep,
+    },
     survey::cell_at,
     tab::Tab,
 };
@@ -323,7 +325,7 @@ fn confirm_inserts(
         // Cells stand under wrong headers: blank them, and the whole row where it has not even got its key.
         out.moved += 1;
         let keyed = tab.spec.key.iter().all(|place| !header.moved[*place]);
-        let blank_row = RowIdentity::Content(vec![Some(Cell::Empty); tab.spec.columns.len()]);
+        let blank_row = RowIdentity::Content(blank_content(tab));
         let row = if keyed { RowIdentity::Key(key.clone()) } else { blank_row };
         let wrong = |place: usize| !keyed || header.moved[place];
         blank(tab, &header.now, row, (&work.columns, &expected.after), wrong);
@@ -361,6 +363,10 @@ fn blank(
     }
 }
 
+fn blank_content(tab: &Tab) -> RowContent {
+    RowContent { mapped: vec![Some(Cell::Empty); tab.spec.columns.len()], own: Vec::new() }
+}
+
 fn confirm_repair(
     tab: &mut Tab,
     out: &mut Confirmation,
@@ -373,16 +379,11 @@ fn confirm_repair(
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
         let seen = Seen { header: &header.now, cells: image };
-        let unkeyed = matches!(expected.row, RowIdentity::Content(_));
-        let untouched = write.cells.iter().all(|(column, _)| {
-            let place = ColumnIndex(u32::from(*column));
-            cell_at(image, place) == cell_at(&expected.before, place)
-        });
         let meant = tab.repairs.iter().position(|repair| {
             is_planned_for(repair, write, expected)
                 && (is_row(tab, repair, seen)
                     || is_likely(tab, repair, seen)
-                    || (unkeyed && untouched))
+                    || *image == expected.before)
         });
         match meant {
             Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),
@@ -391,7 +392,7 @@ fn confirm_repair(
     }
     for expected in &expectation.inserts {
         if header.moved.contains(&true) {
-            let row = RowIdentity::Content(vec![Some(Cell::Empty); tab.spec.columns.len()]);
+            let row = RowIdentity::Content(blank_content(tab));
             blank(tab, &header.now, row, (&work.columns, &expected.after), |_| true);
             out.moved += 1;
         } else {

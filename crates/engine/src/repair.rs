@@ -10,7 +10,7 @@ use crate::{
     },
     cell::Cell,
     render::row_key,
-    state::{ConflictKind, Repair, RepairCell, RowIdentity, RowKey, RemovedRow},
+    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey},
     survey::{cell_at, is_named},
     tab::Tab,
 };
@@ -41,8 +41,29 @@ impl Seen<'_> {
 
     /// How to find the row again.
     pub(crate) fn identity(&self, tab: &Tab) -> RowIdentity {
+        self.key(tab).map_or_else(|| RowIdentity::Content(self.content(tab)), RowIdentity::Key)
+    }
+
+    fn content(&self, tab: &Tab) -> RowContent {
+        let is_mapped = |name| tab.spec.columns.iter().any(|column| is_named(name, &column.name));
+        let own = (self.header.iter().zip(self.cells))
+            .filter(|(name, cell)| !name.is_empty() && !cell.is_empty() && !is_mapped(name))
+            .map(|(name, cell)| (name.clone(), cell.clone()))
+            .collect();
+        RowContent { mapped: self.mapped(tab), own }
+    }
+
+    /// Whether nothing that was seen contradicts what is known.
+    fn agrees_with(&self, tab: &Tab, known: &RowContent) -> bool {
         let mapped = self.mapped(tab);
-        key_of(tab, &mapped).map_or(RowIdentity::Content(mapped), RowIdentity::Key)
+        let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
+            known.is_none() || found.is_none() || known == found
+        };
+        let still = |(name, cell): &(Cell, Cell)| {
+            let place = self.header.iter().position(|header| header == name);
+            place.is_none_or(|place| self.cells.get(place) == Some(cell))
+        };
+        known.mapped.iter().zip(&mapped).all(same) && known.own.iter().all(still)
     }
 }
 
@@ -96,8 +117,7 @@ fn restored(repair: &Repair, seen: Seen<'_>) -> Restored {
 
 /// Whether the row bears a key that the database has.
 fn is_known(tab: &Tab, seen: Seen<'_>) -> bool {
-    seen.key(tab)
-        .is_some_and(|key| tab.base.contains_key(&key) || tab.pending.get(&key).is_some())
+    seen.key(tab).is_some_and(|key| tab.base.contains_key(&key) || tab.pending.get(&key).is_some())
 }
 
 /// Whether a whole row is the one that was hit, with our cells still in it.
@@ -106,14 +126,9 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         RowIdentity::Key(key) => seen.key(tab).as_ref() == Some(key),
         RowIdentity::Content(content) => {
             let before = restored(repair, seen);
-            let found = Seen { header: seen.header, cells: &before.cells }.mapped(tab);
-            let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
-                known.is_none() || found.is_none() || known == found
-            };
+            let row = Seen { header: seen.header, cells: &before.cells };
             let unmistakable = before.written > 1 && !is_known(tab, seen);
-            before.there > 0
-                && before.whole
-                && (unmistakable || content.iter().zip(&found).all(same))
+            before.there > 0 && before.whole && (unmistakable || row.agrees_with(tab, content))
         }
     }
 }
@@ -156,7 +171,7 @@ pub(crate) fn compose(
     if hits.iter().any(is_key) && matches!(repair.row, RowIdentity::Key(_)) {
         let cells = restored(repair, seen).cells;
         let before = Seen { header: seen.header, cells: &cells };
-        repair.row = RowIdentity::Content(before.mapped(tab));
+        repair.row = RowIdentity::Content(before.content(tab));
     }
     let header = seen.header;
     let mut lost = Vec::new();
@@ -258,9 +273,8 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
 fn exact_first(tab: &mut Tab, image: &TabImage, header: &[Cell]) -> Vec<Repair> {
     let repairs = std::mem::take(&mut tab.repairs);
     let rows: Vec<Vec<Cell>> = (0..depth(image)).map(|row| whole_row(image, row)).collect();
-    let exact = |repair: &Repair| {
-        rows.iter().any(|cells| is_row(tab, repair, Seen { header, cells }))
-    };
+    let exact =
+        |repair: &Repair| rows.iter().any(|cells| is_row(tab, repair, Seen { header, cells }));
     let (mut sure, unsure): (Vec<Repair>, Vec<Repair>) = repairs.into_iter().partition(exact);
     sure.extend(unsure);
     sure

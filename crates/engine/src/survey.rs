@@ -114,8 +114,7 @@ fn map_header(tab: &mut Tab, header: &[Cell]) -> Result<(), Refusal> {
     let row = tab.spec.header_row.0 + 1;
     let mut columns = Vec::new();
     for column in &tab.spec.columns {
-        let mut places =
-            header.iter().enumerate().filter(|(_, cell)| is_named(cell, &column.name));
+        let mut places = header.iter().enumerate().filter(|(_, cell)| is_named(cell, &column.name));
         let (Some((place, _)), second) = (places.next(), places.next()) else {
             return Err(format!(
                 "sheet '{}' has no column '{}' in row {row}: write that header into row {row}, or take the column out of `columns`",

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A spreadsheet that refuses us is asked again after this.
-const DENIED_PAUSE: Duration = Duration::from_secs(60);
+const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals in a row, each after a fresh read, before a table is set aside.
 const REFUSALS_MAX: u32 = 4;
 
@@ -88,7 +88,7 @@ impl Engine {
         if let Some(batch) = flight {
             let next = batch.fence.next;
             if Some(found) == batch.fence.previous || found < next {
-                return self.judge_age(batch.fence.previous, found);
+                return Self::judge_age(batch.fence.previous, found);
             }
             let ours = journal.batch == batch.id || journal.batch == burn_id(&batch.id);
             if found == next && ours {
@@ -97,7 +97,7 @@ impl Engine {
             return Verdict::Foreign(copy_of_store(&book.spreadsheet));
         }
         if book.fence.is_some_and(|fence| found <= fence) {
-            return self.judge_age(book.fence, found);
+            return Self::judge_age(book.fence, found);
         }
         if self.settings.takeover {
             return Verdict::GoOn(Some(found));
@@ -115,7 +115,7 @@ impl Engine {
         ))
     }
 
-    fn judge_age(&self, known: Option<u64>, found: u64) -> Verdict {
+    fn judge_age(known: Option<u64>, found: u64) -> Verdict {
         if known.is_some_and(|known| found < known) {
             Verdict::Lost { fence: Some(found) }
         } else {
@@ -276,7 +276,7 @@ impl Engine {
             WriteOutcome::Unknown { reason } => self.on_unknown(index, flight, &reason, now),
             WriteOutcome::Fenced => self.look_again(index, flight, now),
             WriteOutcome::Refused { tab, message } => {
-                self.on_refused(index, &flight, tab, &message, now);
+                self.on_refused(index, &flight, (tab, &message), now);
             }
             WriteOutcome::Throttled => {
                 self.drop_flight(index);
@@ -325,8 +325,7 @@ impl Engine {
         &mut self,
         index: usize,
         flight: &InFlight,
-        tab: Option<usize>,
-        message: &str,
+        (tab, message): (Option<usize>, &str),
         now: Moment,
     ) {
         self.drop_flight(index);

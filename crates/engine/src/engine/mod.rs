@@ -120,7 +120,7 @@ impl Engine {
                 continue;
             }
             let seed = self.settings.run.rotate_left(u32::try_from(index % 64).unwrap_or(0));
-            let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), seed);
+            let backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), seed);
             let mut book = Book::new(id.clone(), backoff, position.cloned());
             book.tabs.push(index);
             self.books.push(book);

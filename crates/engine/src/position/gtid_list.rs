@@ -41,6 +41,7 @@ impl GtidList {
     }
 
     /// The domains of this list where `other` is not as far, with what this list has.
+    #[must_use]
     pub fn ahead_of(&self, other: &Self) -> Self {
         let ahead = self.domains.iter().filter(|(domain, last)| {
             let one = Self { domains: BTreeMap::from([(**domain, **last)]) };
