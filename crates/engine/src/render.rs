@@ -262,6 +262,7 @@ mod tests {
         Column { name: "c".into(), kind, nullable: true }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "claims read better without borrows")]
     fn check(kind: ColumnKind, value: Value, expected: Cell) {
         assert_eq!(Rendering::default().cell(&column(kind), &value), expected);
     }

@@ -429,7 +429,8 @@ impl Engine {
         }
         let limit = self.settings.chunk_rows;
         let tab = self.tabs.iter_mut().find(|tab| {
-            matches!(tab.state, TableState::Copying { .. }) && tab.pending.len() < 2 * limit
+            matches!(tab.state, TableState::Copying { .. })
+                && tab.pending.len() - tab.frozen_pending() < 2 * limit
         })?;
         let TableState::Copying { after, .. } = &tab.state else { return None };
         let after = after.clone();
