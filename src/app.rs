@@ -7,8 +7,8 @@ use std::{
 };
 
 use sheetwire_engine::{
-    backoff::Backoff,
     TabSpec,
+    backoff::Backoff,
     batch::RowIndex,
     change::TableId,
     door::Input,

@@ -3,3 +3,4 @@
 mod servers;
 mod sheets_door;
 mod support;
+mod support_claims;
