@@ -7,8 +7,8 @@ use std::{
 };
 
 use sheetwire_engine::{
-    TabSpec,
     backoff::Backoff,
+    TabSpec,
     batch::RowIndex,
     change::TableId,
     door::Input,

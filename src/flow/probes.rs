@@ -23,11 +23,7 @@ impl Probes {
     }
 
     /// Probes every spreadsheet that was not probed before and tells the client its kind of fence. Gives the reads and writes spent.
-    pub async fn run(
-        &self,
-        client: &SheetsClient,
-        spreadsheets: &[String],
-    ) -> Result<[u64; 2], Fault> {
+    pub async fn run(&self, client: &SheetsClient, spreadsheets: &[String]) -> Result<[u64; 2], Fault> {
         let mut known = self.load();
         let mut spent = [0, 0];
         for spreadsheet in spreadsheets {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use sheetwire_engine::{
-    batch::{Batch, BatchId, ColumnIndex, FenceStep, InFlight, JournalOwner, RowIndex, TabWork},
+    batch::{Batch, BatchId, InFlight, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
     cell::Cell,
     change::TableId,
     position::Position,
@@ -146,10 +146,7 @@ claim!(pending_rows_are_found_by_address_in_the_order_asked_for, store, {
         .collect();
     store.apply(steps).await.unwrap();
     let asked = [(TableId(2), key("49")), (TableId(1), key("7")), (TableId(2), key("7"))];
-    assert_eq!(
-        Store::pending(&store, &asked).unwrap(),
-        [Some(pending(49)), None, Some(pending(7))]
-    );
+    assert_eq!(Store::pending(&store, &asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
 });
 
 claim!(conflicts_are_listed_in_order_and_never_rewritten, store, {

@@ -78,9 +78,7 @@ fn live(world: &mut World) -> Result<(), String> {
 fn outcome(world: &mut World) -> Result<(), String> {
     catch_unwind(AssertUnwindSafe(|| live(world))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        Err(text
-            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-            .unwrap_or_default())
+        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default())
     })
 }
 
@@ -114,8 +112,7 @@ fn every_world_comes_to_rest_with_both_sides_equal_and_no_word_lost() {
         }
     }
     if let Some((seed, _)) = failures.first_key_value() {
-        let list: Vec<String> =
-            failures.iter().map(|(s, why)| format!("seed {s}: {why}")).collect();
+        let list: Vec<String> = failures.iter().map(|(s, why)| format!("seed {s}: {why}")).collect();
         panic!("{}\n{} failed:\n{}", show(*seed), failures.len(), list.join("\n"));
     }
     for what in SOMETIMES {

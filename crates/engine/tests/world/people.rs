@@ -228,8 +228,11 @@ impl Person<'_> {
             let place = self.rng.below(columns.len());
             if !self.spec.key.contains(&place) {
                 let mark = Mark::Mapped { in_window: self.in_window };
-                let cell =
-                    if self.rng.percent(15) { Cell::Empty } else { self.marks.add("typed", mark) };
+                let cell = if self.rng.percent(15) {
+                    Cell::Empty
+                } else {
+                    self.marks.add("typed", mark)
+                };
                 self.grid.rows[row][columns[place]] = cell;
             }
         }
