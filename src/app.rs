@@ -7,8 +7,8 @@ use std::{
 };
 
 use sheetwire_engine::{
-    backoff::Backoff,
     TabSpec,
+    backoff::Backoff,
     batch::RowIndex,
     change::TableId,
     door::Input,
@@ -27,7 +27,6 @@ use crate::{
     flow::{
         asks::{Asks, Doors},
         control::Control,
-        probes::Probes,
         socket,
         source::Source,
         supervisor::Supervisor,
@@ -40,7 +39,7 @@ use crate::{
         snapshot::SqlRows,
     },
     ports::{MappedTable, RowSource, SourceDoor, StateStore},
-    sheets::{CallLimits, ClientOptions, SheetsClient},
+    sheets::{CallLimits, ClientOptions, SheetsClient, probes::Probes},
     store::SledStore,
 };
 

@@ -111,7 +111,11 @@ fn refused(failure: ReadFailure) -> Fault {
 
 fn words(difference: &Difference) -> (String, &'static str, String) {
     let plain = |key: &sheetwire_engine::state::RowKey| {
-        key.0.split('\u{1f}').map(|part| part.trim_start_matches('\'')).collect::<Vec<_>>().join(", ")
+        key.0
+            .split('\u{1f}')
+            .map(|part| part.trim_start_matches('\''))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match difference {
         Difference::Missing(key) => (plain(key), "missing in the sheet", String::new()),

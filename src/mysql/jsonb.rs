@@ -8,6 +8,9 @@ use super::decode::{
     table_map::wire,
 };
 
+/// Groups of four base64 letters in a line of the server's.
+const GROUPS_PER_LINE: usize = 19;
+
 /// The server refuses documents nested deeper than this.
 const DEPTH_MAX: usize = 100;
 
@@ -248,7 +251,11 @@ fn moment(kind: u8, packed: i64, text: &mut String) {
 
 fn base64(bytes: &[u8], text: &mut String) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for three in bytes.chunks(3) {
+    for (place, three) in bytes.chunks(3).enumerate() {
+        // The server breaks lines, inside of the quotes.
+        if place > 0 && place % GROUPS_PER_LINE == 0 {
+            text.push_str("\\n");
+        }
         let bits = three.iter().fold(0_usize, |bits, byte| (bits << 8) | usize::from(*byte));
         let bits = bits << (8 * (3 - three.len()));
         for place in 0..4 {

@@ -2,5 +2,6 @@
 
 mod servers;
 mod sheets_door;
+mod store;
 mod support;
 mod support_claims;

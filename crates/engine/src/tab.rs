@@ -49,6 +49,8 @@ pub(crate) struct Geometry {
     pub(crate) columns: Vec<ColumnIndex>,
     /// Header cells at these columns.
     pub(crate) header: Vec<Cell>,
+    /// The whole header row as last read.
+    pub(crate) whole_header: Vec<Cell>,
     /// Columns of the grid.
     pub(crate) grid_columns: u32,
 }

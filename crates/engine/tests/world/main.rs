@@ -23,7 +23,7 @@ use std::{
 use run::{Counters, World};
 use sheetwire_engine::door::Input;
 
-const TICKS: usize = 150;
+const TICKS: u64 = 150;
 const SEEDS: u64 = 1_500;
 /// Each of these must have happened somewhere in the default run, or the worlds have grown harmless.
 const SOMETIMES: [&str; 13] = [
@@ -45,7 +45,7 @@ const SOMETIMES: [&str; 13] = [
 const CALLS_MAX: usize = 400;
 
 fn live(world: &mut World) -> Result<(), String> {
-    for _ in 0..TICKS {
+    for _ in 0..number("SHEETWIRE_TICKS").unwrap_or(TICKS) {
         world.step();
         if let Some(failure) = &world.failure {
             return Err(failure.clone());
@@ -78,7 +78,9 @@ fn live(world: &mut World) -> Result<(), String> {
 fn outcome(world: &mut World) -> Result<(), String> {
     catch_unwind(AssertUnwindSafe(|| live(world))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default())
+        Err(text
+            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap_or_default())
     })
 }
 
@@ -112,7 +114,8 @@ fn every_world_comes_to_rest_with_both_sides_equal_and_no_word_lost() {
         }
     }
     if let Some((seed, _)) = failures.first_key_value() {
-        let list: Vec<String> = failures.iter().map(|(s, why)| format!("seed {s}: {why}")).collect();
+        let list: Vec<String> =
+            failures.iter().map(|(s, why)| format!("seed {s}: {why}")).collect();
         panic!("{}\n{} failed:\n{}", show(*seed), failures.len(), list.join("\n"));
     }
     for what in SOMETIMES {

@@ -6,9 +6,7 @@ use sheetwire_engine::{
     batch::InFlight,
     change::TableId,
     position::Position,
-    state::{
-        BaseRow, ConflictRecord, Image, PendingRow, Repair, RowKey, StoreStep, TableState,
-    },
+    state::{BaseRow, ConflictRecord, Image, PendingRow, Repair, RowKey, StoreStep, TableState},
 };
 
 #[derive(Debug, Default)]
@@ -66,16 +64,13 @@ impl Store {
 
     pub(crate) fn load(&self, table: TableId, keys: &[RowKey]) -> Vec<(RowKey, PendingRow)> {
         keys.iter()
-            .filter_map(|key| {
-                Some((key.clone(), self.pending.get(&(table, key.clone()))?.clone()))
-            })
+            .filter_map(|key| Some((key.clone(), self.pending.get(&(table, key.clone()))?.clone())))
             .collect()
     }
 
     pub(crate) fn image(&self) -> Image {
-        let flat = |(key, row): (&(TableId, RowKey), &PendingRow)| {
-            (key.0, key.1.clone(), row.clone())
-        };
+        let flat =
+            |(key, row): (&(TableId, RowKey), &PendingRow)| (key.0, key.1.clone(), row.clone());
         Image {
             position: self.position.clone(),
             pending: self.pending.iter().map(flat).collect(),

@@ -84,6 +84,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_peer_elsewhere_and_a_request_without_a_peer_are_refused() {
+        let from = |peer: Option<&str>| {
+            let mut request =
+                Request::get("/").header(HOST, "localhost").body(Body::empty()).unwrap();
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+            }
+            check(&request).is_ok()
+        };
+        assert!(from(Some("127.0.0.1:5")) && from(Some("[::1]:5")));
+        assert!(from(Some("[::ffff:127.0.0.1]:5")));
+        assert!(!from(Some("192.168.0.7:5")) && !from(Some("[2001:db8::1]:5")) && !from(None));
+    }
+
+    #[test]
     fn only_names_of_this_machine_pass() {
         for good in ["localhost", "LOCALHOST:1", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "[::1]"]
         {

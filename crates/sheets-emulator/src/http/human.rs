@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query as Asked, State as Extract};
+use axum::extract::{DefaultBodyLimit, Path, Query as Asked, State as Extract};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
 };
@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 
 use crate::model::HumanAct;
 
+use super::calls::BODY_BYTES_MAX;
 use super::faults::Fault;
 use super::guard;
 use super::quota::QuotaLimits;
 use super::state::{DocumentError, Role, State, locked};
-use super::view::{self, Window};
+use super::view::{self, Grid, Window};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; \
@@ -55,6 +56,7 @@ pub(crate) fn router(_: &State) -> Router<State> {
         .route("/emulator/quota", get(quota).post(set_quota))
         .route("/emulator/faults", get(faults).post(arm).delete(disarm))
         .route("/emulator/faults/release", post(release))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(guard::loopback_only))
 }
 
@@ -135,18 +137,16 @@ async fn add(
 
 async fn tabs(Extract(state): Extract<State>, Path(id): Path<String>) -> Told {
     let book = state.with(&id, |document| document.book.clone())?;
-    view::tabs(&book).map(Json).map_err(|error| refused(StatusCode::BAD_REQUEST, error.message))
+    Ok(Json(view::tabs(&book)))
 }
 
 async fn grid(
     Extract(state): Extract<State>,
     Path(id): Path<String>,
     Asked(window): Asked<Window>,
-) -> Told {
+) -> Result<Json<Grid>, Refused> {
     let book = state.with(&id, |document| document.book.clone())?;
-    view::grid(&book, &window)
-        .map(Json)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, error.message))
+    view::grid(&book, &window).map(Json).map_err(|error| refused(StatusCode::BAD_REQUEST, error))
 }
 
 async fn human(
