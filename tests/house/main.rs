@@ -1,6 +1,8 @@
 //! Everything that opens sockets, in one binary.
 
+mod containers;
 mod servers;
 mod sheets_door;
 mod store;
 mod support;
+mod support_claims;
