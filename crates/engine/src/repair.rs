@@ -331,7 +331,7 @@ fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
 }
 
 /// Finds the row that was hit, wherever it is now, with all its cells from column 0. A row without a key that a person has changed
-/// since is taken for it where no other row holds anything of what we wrote, and no known key.
+/// since is taken for it where no other row without a known key holds as much of what we wrote.
 fn find_row(
     tab: &Tab,
     (image, header): (&TabImage, &[Cell]),
@@ -355,10 +355,11 @@ fn find_row(
     // Of several rows with the same key, the one that still holds what we wrote.
     let best = (0..rows.len()).filter(|at| exact(&rows[*at].1)).max_by_key(|at| hits(&rows[*at].1));
     let best = best.or_else(|| {
-        let mut places = (0..rows.len()).filter(|at| hits(&rows[*at].1) > 0);
-        let only = places.next().filter(|_| places.next().is_none())?;
-        let unkeyed = matches!(repair.row, RowIdentity::Content(_));
-        (unkeyed && !is_known(tab, Seen { header, cells: &rows[only].1 })).then_some(only)
+        let likely = |at: &usize| is_likely(tab, repair, Seen { header, cells: &rows[*at].1 });
+        let candidates: Vec<usize> = (0..rows.len()).filter(likely).collect();
+        let most = candidates.iter().map(|at| hits(&rows[*at].1)).max()?;
+        let mut alike = candidates.into_iter().filter(|at| hits(&rows[*at].1) == most);
+        alike.next().filter(|_| alike.next().is_none())
     })?;
     Some(rows.swap_remove(best))
 }
