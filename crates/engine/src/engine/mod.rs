@@ -73,6 +73,7 @@ pub struct Engine {
     store_busy: bool,
     next_ticket: u64,
     last_checkpoint: Moment,
+    copy_not_before: Moment,
     conflicts: u64,
     notices: VecDeque<Notice>,
     stop: Option<String>,
@@ -82,6 +83,8 @@ pub struct Engine {
 
 /// How long a change may wait in memory before it is made durable.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// After rows could not be read, copies pause for this long.
+const COPY_PAUSE: Duration = Duration::from_secs(1);
 /// So many changes are made durable at once, whatever the time.
 const CHECKPOINT_ROWS: usize = 5_000;
 /// The source is not read on while so many rows wait for the store.
@@ -102,6 +105,7 @@ impl Engine {
             store_busy: false,
             next_ticket: 1,
             last_checkpoint: Moment::START,
+            copy_not_before: Moment::START,
             conflicts: image.last_conflict,
             notices: VecDeque::new(),
             stop: None,
@@ -180,6 +184,7 @@ impl Engine {
             Input::TableSetAside { table, reason } => self.set_aside(table, reason),
             Input::Chunk { table, rows, upto, last } => self.on_chunk(table, &rows, upto, last),
             Input::ChunkFailed { table } => {
+                self.copy_not_before = now.after(COPY_PAUSE);
                 if let Some(tab) = self.tab_mut(table) {
                     tab.chunk = None;
                 }
@@ -223,7 +228,7 @@ impl Engine {
             return Some(Action::Tell(notice));
         }
         // A book may have left something for the store.
-        self.poll_store(now).or_else(|| self.poll_copy())
+        self.poll_store(now).or_else(|| self.poll_copy(now))
     }
 
     /// When to poll again if nothing happens before. Valid after [`Engine::poll`] gave `None`.
@@ -422,8 +427,12 @@ impl Engine {
         self.outbox.extend(self.ledger.save());
     }
 
-    fn poll_copy(&mut self) -> Option<Action> {
+    fn poll_copy(&mut self, now: Moment) -> Option<Action> {
         let contains = self.ledger.consumed().cloned()?;
+        if now < self.copy_not_before {
+            self.remind(self.copy_not_before);
+            return None;
+        }
         if self.tabs.iter().any(|tab| tab.chunk.is_some()) {
             return None;
         }
