@@ -434,7 +434,7 @@ impl Engine {
     fn settle(&mut self, index: usize, flight: &InFlight, journal: &Journal, now: Moment) {
         self.sequence += 1;
         let sequence = self.sequence;
-        let mut rows = [0; 3];
+        let mut tables = Vec::new();
         let parts = flight.batch.tabs.iter().zip(&flight.expectations).zip(&journal.tabs);
         for ((work, expectation), images) in parts {
             let table = expectation.table;
@@ -443,9 +443,7 @@ impl Engine {
             };
             tab.refusals = 0;
             let outcome = confirm(tab, work, expectation, images, sequence);
-            for (sum, more) in rows.iter_mut().zip(outcome.rows) {
-                *sum += more;
-            }
+            tables.push((table, outcome.rows));
             self.outbox.extend(outcome.steps);
             if outcome.moved > 0 {
                 self.notices.push_back(Notice::RowsMoved { table, rows: outcome.moved });
@@ -456,7 +454,7 @@ impl Engine {
         self.pass_fence(index, flight.batch.fence.next);
         let spreadsheet = self.books[index].spreadsheet.clone();
         let sequence = flight.batch.fence.next;
-        self.notices.push_back(Notice::Flushed { spreadsheet, sequence, rows });
+        self.notices.push_back(Notice::Flushed { spreadsheet, sequence, tables });
     }
 }
 
