@@ -208,6 +208,10 @@ impl Engine {
         for (tab, image) in tabs.into_iter().zip(images) {
             self.take_image(tab, image, whole, now);
         }
+        if whole {
+            let took = now.since(self.books[index].reading_since);
+            self.plan_sweep(index, now, took);
+        }
     }
 
     fn take_image(&mut self, index: usize, image: TabImage, whole: bool, now: Moment) {
