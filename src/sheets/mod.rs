@@ -9,9 +9,11 @@
 mod auth;
 mod client;
 mod failure;
+mod hub;
 mod known;
 mod probe;
 pub mod probes;
+mod reply;
 mod transport;
 mod wire;
 
