@@ -1,9 +1,9 @@
 //! Google Sheets: the door through which spreadsheets are read and written.
 //!
 //! ```text
-//! SheetSink -> client -> wire (requests, A1, journal layout) -> transport (HTTP, tokens, limits) -> Google
-//!                 ^                                                |
-//!                 '---- failure (what an answer proves) <----------'
+//! SheetSink -> client -> wire (requests, A1, journal layout) -> transport -+-> hub (google-sheets4) ----+-> Google
+//!                 ^                                                        '-> text (large calls) ------'
+//!                 '---- failure (what an answer proves) <---- reply <---------- either way
 //! ```
 
 mod auth;

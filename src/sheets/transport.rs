@@ -1,7 +1,9 @@
 //! Calls over HTTP: connections, tokens, time limits, and one repetition after a refused token.
 //!
-//! Looking at a spreadsheet goes through `google-sheets4`. What carries cells (batches, reads) uses the same tokens and connector, but
-//! narrow types of its own: the crate would take 2,960 bytes for each cell.
+//! Looks, the probe, batches of normal size and small reads of the journal go through the hub of `google-sheets4`
+//! ([`super::hub`]). What would be heavy in that crate's types (see [`super::wire::outgoing`] for the figures) uses the same tokens
+//! and connector, but narrow types of its own: large batches, and every read of a tab, whose ranges are open at their end and so may
+//! hold far more than was last seen.
 
 use std::{
     fmt,

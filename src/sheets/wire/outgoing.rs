@@ -2,6 +2,14 @@
 //!
 //! In `google-sheets4` one `Request` takes 29,808 bytes and one `CellData` 2,960, whatever is in them; to send them, the crate
 //! writes a tree with a null for every absent field, and takes the nulls out again. So a call is measured before it is built.
+//! Measured with an unoptimised build and the emulator in the same process, as growth of the resident set during one batch of
+//! scattered rows with three requests each:
+//!
+//! | rows | requests | through the crate | as text |
+//! |---|---|---|---|
+//! | 100 | 304 | 17 MB, 0.1 s | 1.5 MB, 0.02 s |
+//! | 200 | 604 | 32 MB, 0.2 s | 2.5 MB, 0.05 s |
+//! | 5,000 | 15,004 | 750 MB, 6 to 8 s | 62 MB, 0.8 to 1 s |
 
 use google_sheets4::api::{self, BatchUpdateSpreadsheetRequest};
 use serde::Deserialize as _;
@@ -12,7 +20,7 @@ use super::requests::{Body, CellData, Request};
 
 /// The most memory, in bytes, that one call may take in the crate's types. Larger ones travel as text.
 ///
-/// It lets through batches of about 250 rows that lie scattered over a tab, or of about 2,000 neighbouring cells.
+/// It lets through batches of about 120 scattered rows with three requests each, or of about 2,000 neighbouring cells.
 pub(crate) const CRATE_BYTES: usize = 24 * 1024 * 1024;
 
 /// A request: the type, and the tree with its nulls.

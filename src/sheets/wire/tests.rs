@@ -377,7 +377,7 @@ fn what_would_be_heavy_in_the_crates_types_travels_as_text() {
     };
     assert!(is_typed(&wide(10)) && !is_typed(&wide(100)), "cells of the answer");
     let long = |chars| {
-        let writes = vec![write(1, &[(0, Cell::text(&"x".repeat(chars)))])];
+        let writes = vec![write(1, &[(0, Cell::text("x".repeat(chars)))])];
         batch(Some(8), vec![TabWork { writes, ..work(&[0]) }])
     };
     assert!(is_typed(&long(50_000)) && !is_typed(&long(5_000_000)), "text");
