@@ -76,7 +76,6 @@ impl Clock {
 
     /// What a span of this clock is on the wall: the same but in tests.
     #[cfg(not(feature = "testing"))]
-    #[expect(clippy::unused_self, reason = "the rate is there in tests only")]
     pub fn real(&self, shown: Duration) -> Duration {
         shown
     }

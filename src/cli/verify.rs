@@ -98,7 +98,7 @@ async fn read_tab(doorway: &Doorway, spec: &TabSpec) -> Result<TabImage, Fault> 
     images.into_iter().next().ok_or_else(|| Fault::Google("Google answered without a tab".into()))
 }
 
-fn refused(failure: ReadFailure) -> Fault {
+pub(super) fn refused(failure: ReadFailure) -> Fault {
     match failure {
         ReadFailure::Throttled => {
             Fault::Google("the read quota of this minute is used up: try again in a minute".into())
@@ -111,7 +111,11 @@ fn refused(failure: ReadFailure) -> Fault {
 
 fn words(difference: &Difference) -> (String, &'static str, String) {
     let plain = |key: &sheetwire_engine::state::RowKey| {
-        key.0.split('\u{1f}').map(|part| part.trim_start_matches('\'')).collect::<Vec<_>>().join(", ")
+        key.0
+            .split('\u{1f}')
+            .map(|part| part.trim_start_matches('\''))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match difference {
         Difference::Missing(key) => (plain(key), "missing in the sheet", String::new()),

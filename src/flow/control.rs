@@ -7,12 +7,7 @@ use sheetwire_engine::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    clock::Clock,
-    fault::Fault,
-    flow::asks::Asks,
-    ports::SourceEvent,
-};
+use crate::{clock::Clock, fault::Fault, flow::asks::Asks, ports::SourceEvent};
 
 /// A question from outside to the running pipeline.
 #[derive(Debug)]

@@ -4,7 +4,6 @@ pub mod asks;
 pub mod control;
 pub mod filter;
 pub mod hold;
-pub mod probes;
 pub mod socket;
 pub mod source;
 pub mod supervisor;

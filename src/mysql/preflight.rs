@@ -279,20 +279,15 @@ async fn numbers(
             "SET GLOBAL server_id to a number of its own",
         ));
     }
-    let taken = |who: &str| {
+    let taken = |level, who: &str| {
         let found = format!(
             "{} is {who}: two readers with one number throw each other out",
             request.server_id
         );
-        finding(
-            Level::Fail,
-            "our server_id",
-            &found,
-            "set another mysql.server_id in our configuration",
-        )
+        finding(level, "our server_id", &found, "set another mysql.server_id in our configuration")
     };
     if request.server_id == 0 || request.server_id == own {
-        findings.push(taken("the server's own"));
+        findings.push(taken(Level::Fail, "the server's own"));
     }
     let statement = if session.server().is_mysql_since(8, 0, 22) {
         "SHOW REPLICAS"
@@ -302,7 +297,11 @@ async fn numbers(
     match session.query(statement).await {
         Ok(rows) => {
             if rows.iter().any(|row| named::<u32>(row, "Server_id") == Some(request.server_id)) {
-                findings.push(taken("in use by another reader of this server now"));
+                // Our own pipeline, if it runs, or one that was killed a moment ago.
+                findings.push(taken(
+                    Level::Warn,
+                    "in use by a reader of this server now (this pipeline itself, if it runs)",
+                ));
             }
             Ok(())
         }

@@ -11,6 +11,7 @@ mod client;
 mod failure;
 mod known;
 mod probe;
+pub mod probes;
 mod transport;
 mod wire;
 

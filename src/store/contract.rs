@@ -4,18 +4,18 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use sheetwire_engine::{
-    batch::{Batch, BatchId, InFlight, ColumnIndex, FenceStep, JournalOwner, RowIndex, TabWork},
+    batch::{Batch, BatchId, ColumnIndex, FenceStep, InFlight, JournalOwner, RowIndex, TabWork},
     cell::Cell,
     change::TableId,
     position::Position,
     state::{
-        BaseRow, ConflictKind, ConflictRecord, Image, PendingRow, Repair, RepairCell, RowIdentity,
-        RowKey, StoreStep, TableState,
+        BaseRow, ConflictKind, ConflictRecord, Image, PendingRow, RemovedRow, Repair, RepairCell,
+        RowIdentity, RowKey, StoreStep, TableState,
     },
     value::Value,
 };
 
-use super::{MemoryStore, PendingAnswer, RowAddress, SledStore};
+use super::{MemoryStore, SledStore};
 use crate::{fault::Fault, ports::StateStore};
 
 /// A folder for one test, removed behind it.
@@ -42,26 +42,17 @@ impl Drop for Scratch {
 
 trait Store: StateStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault>;
-    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault>;
 }
 
 impl Store for MemoryStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
         self.conflicts()
     }
-
-    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault> {
-        self.pending(addresses)
-    }
 }
 
 impl Store for SledStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
         self.conflicts()
-    }
-
-    fn pending(&self, addresses: &[RowAddress]) -> Result<Vec<PendingAnswer>, Fault> {
-        self.pending(addresses)
     }
 }
 
@@ -146,7 +137,7 @@ claim!(pending_rows_are_found_by_address_in_the_order_asked_for, store, {
         .collect();
     store.apply(steps).await.unwrap();
     let asked = [(TableId(2), key("49")), (TableId(1), key("7")), (TableId(2), key("7"))];
-    assert_eq!(Store::pending(&store, &asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
+    assert_eq!(store.pending(&asked).unwrap(), [Some(pending(49)), None, Some(pending(7))]);
 });
 
 claim!(conflicts_are_listed_in_order_and_never_rewritten, store, {
@@ -256,10 +247,11 @@ pub(super) fn repair() -> Repair {
         row: RowIdentity::Key(key("9")),
         cells: vec![RepairCell {
             column: ColumnIndex(3),
+            header: Cell::text("note"),
             wrong: Cell::text("w"),
             right: Cell::Formula("=A1".into()),
         }],
-        readd: Some(vec![Cell::Empty]),
+        readd: Some(RemovedRow { header: vec![Cell::Empty], cells: vec![Cell::Empty] }),
     }
 }
 

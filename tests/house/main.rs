@@ -1,6 +1,9 @@
 //! Everything that opens sockets, in one binary.
 
+mod containers;
 mod mysql_door;
 mod servers;
 mod sheets_door;
+mod store;
 mod support;
+mod support_claims;

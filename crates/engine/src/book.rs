@@ -65,6 +65,8 @@ pub(crate) struct Book {
     pub(crate) not_before: Moment,
     pub(crate) next_sweep: Moment,
     pub(crate) last_flush: Option<Moment>,
+    /// The pacer has granted a write that was not sent yet, because keys had to be read first.
+    pub(crate) write_granted: bool,
     /// Send one tab per batch, to find the one that Google refuses.
     pub(crate) solo: bool,
     /// Position before the oldest change that is pending here.
@@ -86,6 +88,7 @@ impl Book {
             not_before: Moment::START,
             next_sweep: Moment::START,
             last_flush: None,
+            write_granted: false,
             solo: false,
             clean,
             denied: None,

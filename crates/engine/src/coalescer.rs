@@ -89,8 +89,7 @@ impl Coalescer {
     /// The row's state up to `latest`, which is `after`, is in the sheet. Returns whether nothing else is pending.
     pub fn settle(&mut self, key: &RowKey, latest: u64, after: Option<&[Cell]>) -> bool {
         let Some(entry) = self.rows.get(key) else { return true };
-        let same =
-            matches!(&entry.target, Target::Known(wanted) if wanted.as_deref() == after);
+        let same = matches!(&entry.target, Target::Known(wanted) if wanted.as_deref() == after);
         if entry.latest > latest && !same {
             return false;
         }

@@ -3,8 +3,11 @@
 use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
-    repair::{identify, is_row, project, remember},
-    state::{ConflictKind, Repair, RepairCell, RowIdentity, RowKey, StoreStep},
+    repair::{LOST, Lost, Seen, compose, is_likely, is_planned_for, is_row, lost_value, remember},
+    state::{
+        ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep,
+    },
+    survey::cell_at,
     tab::Tab,
 };
 
@@ -16,6 +19,19 @@ pub(crate) struct Overruled {
     pub(crate) base: Option<Cell>,
     pub(crate) database: Option<Cell>,
     pub(crate) sheet: Cell,
+}
+
+impl From<Lost> for Overruled {
+    fn from(lost: Lost) -> Self {
+        Self {
+            kind: LOST,
+            key: lost.key,
+            column: lost.column,
+            base: None,
+            database: None,
+            sheet: lost.value,
+        }
+    }
 }
 
 /// What confirming the work of one tab came to.
@@ -37,29 +53,46 @@ pub(crate) fn confirm(
     images: &TabImages,
     sequence: u64,
 ) -> Confirmation {
-    if expectation.repair {
-        return confirm_repair(tab, work, expectation, images);
-    }
     let mut out = Confirmation::default();
+    if expectation.repair {
+        confirm_repair(tab, &mut out, work, expectation, images);
+    } else {
+        confirm_rows(tab, &mut out, (work, expectation, images), sequence);
+    }
+    if expectation.repair || out.moved > 0 {
+        tab.stale = true;
+        tab.image = None;
+        out.steps.push(StoreStep::Repairs(tab.spec.table, tab.repairs.clone()));
+    }
+    tab.keys_fresh = false;
+    out
+}
+
+fn confirm_rows(
+    tab: &mut Tab,
+    out: &mut Confirmation,
+    (work, expectation, images): (&TabWork, &TabExpectation, &TabImages),
+    sequence: u64,
+) {
     let created = work.create.is_some();
-    let moved_header = !created && images.header != expectation.header;
+    let header = Header::new(work, expectation, images);
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
-        let wrong_column = moved_header
-            && (*image != expected.before
-                || write.cells.iter().any(|(c, _)| header_differs(expectation, images, *c)));
-        if wrong_column || tab.key_of(image).map(RowIdentity::Key).as_ref() != Some(&expected.row) {
-            miss(tab, work, write, image);
-            out.moved += 1;
+        let cells = spread(&work.columns, image);
+        let key = Seen { header: &header.now, cells: &cells }.key(tab);
+        let moved = write.cells.iter().any(|(column, _)| header.has_moved(*column));
+        if moved || key.map(RowIdentity::Key).as_ref() != Some(&expected.row) {
+            miss(tab, out, work, &header, (write, &cells));
         } else {
-            hit(tab, &mut out, (write, expected, image), sequence);
+            hit(tab, out, (write, expected, image), sequence);
         }
     }
-    for (expected, image) in expectation.deletes.iter().zip(&images.deletes) {
-        confirm_delete(tab, &mut out, work, (expected, image));
+    for (expected, whole) in expectation.deletes.iter().zip(&images.deletes) {
+        confirm_delete(tab, out, &header, (expected, whole));
     }
-    confirm_inserts(tab, &mut out, work, expectation, moved_header);
+    let moved_header = !created && header.moved.contains(&true);
+    confirm_inserts(tab, out, (work, expectation), &header, moved_header);
     if created {
         tab.geometry.missing = false;
         tab.geometry.blank = false;
@@ -73,11 +106,46 @@ pub(crate) fn confirm(
             tab.index.insert_rows(insert.at, keys.into_iter());
         }
     }
-    if out.moved > 0 {
-        out.steps.push(StoreStep::Repairs(tab.spec.table, tab.repairs.clone()));
+}
+
+/// The header row just before the batch, as far as the batch has seen it.
+struct Header {
+    /// From column 0; empty where nothing was seen.
+    now: Vec<Cell>,
+    /// For each column of the work: whether another header stood there than we believed.
+    moved: Vec<bool>,
+}
+
+impl Header {
+    fn new(work: &TabWork, expectation: &TabExpectation, images: &TabImages) -> Self {
+        if work.create.is_some() {
+            // We have just written it.
+            let now = spread(&work.columns, &expectation.header);
+            return Self { now, moved: vec![false; work.columns.len()] };
+        }
+        let pairs = expectation.header.iter().zip(&images.header);
+        Self {
+            now: spread(&work.columns, &images.header),
+            moved: pairs.map(|(expected, found)| expected != found).collect(),
+        }
     }
-    tab.keys_fresh = false;
-    out
+
+    fn has_moved(&self, column: u16) -> bool {
+        self.moved.get(usize::from(column)).copied().unwrap_or(false)
+    }
+}
+
+/// Cells of some columns as a row from column 0.
+fn spread(columns: &[ColumnIndex], cells: &[Cell]) -> Vec<Cell> {
+    let mut row = Vec::new();
+    for (column, cell) in columns.iter().zip(cells) {
+        let place = usize::try_from(column.0).unwrap_or(usize::MAX);
+        if place >= row.len() {
+            row.resize(place + 1, Cell::Empty);
+        }
+        row[place] = cell.clone();
+    }
+    row
 }
 
 fn key_of(expected: &RowExpectation) -> Option<RowKey> {
@@ -85,11 +153,6 @@ fn key_of(expected: &RowExpectation) -> Option<RowKey> {
         RowIdentity::Key(key) => Some(key.clone()),
         RowIdentity::Content(_) => None,
     }
-}
-
-fn header_differs(expectation: &TabExpectation, images: &TabImages, column: u16) -> bool {
-    let column = usize::from(column);
-    expectation.header.get(column) != images.header.get(column)
 }
 
 /// The row was the one we meant.
@@ -145,41 +208,51 @@ fn settle(tab: &mut Tab, out: &mut Confirmation, key: &RowKey, expected: &RowExp
     }
 }
 
-/// The row was another one: what it held must be put back.
-fn miss(tab: &mut Tab, work: &TabWork, write: &RowWrite, image: &[Cell]) {
-    let cells = write
-        .cells
-        .iter()
-        .filter_map(|(column, wrong)| {
-            let column = usize::from(*column);
+/// The row or its columns were others: what was there must be put back.
+fn miss(
+    tab: &mut Tab,
+    out: &mut Confirmation,
+    work: &TabWork,
+    header: &Header,
+    (write, cells): (&RowWrite, &[Cell]),
+) {
+    let hits = (write.cells.iter())
+        .filter_map(|(place, wrong)| {
+            let column = *work.columns.get(usize::from(*place))?;
             Some(RepairCell {
-                column: *work.columns.get(column)?,
+                column,
+                header: cell_at(&header.now, column),
                 wrong: wrong.clone(),
-                right: image.get(column).cloned().unwrap_or(Cell::Empty),
+                right: cell_at(cells, column),
             })
         })
         .collect();
-    let row = identify(tab, image);
-    remember(&mut tab.repairs, Repair { row, cells, readd: None });
+    let lost = remember(tab, Seen { header: &header.now, cells }, hits);
+    out.overruled.extend(lost.into_iter().map(Overruled::from));
+    out.moved += 1;
 }
 
 fn confirm_delete(
     tab: &mut Tab,
     out: &mut Confirmation,
-    work: &TabWork,
-    (expected, whole): (&RowExpectation, &Vec<Cell>),
+    header: &Header,
+    (expected, whole): (&RowExpectation, &[Cell]),
 ) {
-    let mapped: Vec<Cell> =
-        work.columns.iter().map(|column| crate::survey::cell_at(whole, *column)).collect();
+    let seen = Seen { header: &header.now, cells: whole };
     let Some(key) = key_of(expected) else { return };
-    if tab.key_of(&mapped).as_ref() != Some(&key) {
-        let row = identify(tab, &mapped);
-        remember(&mut tab.repairs, Repair { row, cells: Vec::new(), readd: Some(whole.clone()) });
+    let mapped = seen.mapped(tab);
+    if seen.key(tab).as_ref() != Some(&key) {
+        if whole.iter().any(|cell| !cell.is_empty()) {
+            let row = seen.identity(tab);
+            let removed = removed_row(tab, header, whole);
+            tab.repairs.push(Repair { row, cells: Vec::new(), readd: Some(removed) });
+        }
         out.moved += 1;
         return;
     }
     let base = tab.base.get(&key).map(|base| base.cells.as_slice()).unwrap_or_default();
     for (place, (column, found)) in tab.spec.columns.iter().zip(&mapped).enumerate() {
+        let Some(found) = found else { continue };
         let agreed = base.get(place);
         let known = tab.spec.key.contains(&place) || found.is_empty();
         if agreed.map_or(!known, |agreed| agreed != found) {
@@ -193,99 +266,183 @@ fn confirm_delete(
             });
         }
     }
+    if header.moved.contains(&true) {
+        out.overruled.extend(unseen_words(header, base, &key, whole));
+    }
     out.rows[2] += 1;
     settle(tab, out, &key, expected);
+}
+
+/// What stood in a removed row's columns whose headers the batch did not see, where mapped columns may have gone.
+fn unseen_words(header: &Header, base: &[Cell], key: &RowKey, whole: &[Cell]) -> Vec<Overruled> {
+    let unseen = |column: &ColumnIndex| cell_at(&header.now, *column).is_empty();
+    let columns = (0..).map(ColumnIndex).zip(whole).filter(|(column, _)| unseen(column));
+    columns
+        .filter(|(_, cell)| !cell.is_empty() && !base.contains(cell))
+        .map(|(column, cell)| Overruled {
+            kind: ConflictKind::EditedRowRemoved,
+            key: Some(key.clone()),
+            column: format!("column {}", column.0 + 1),
+            base: None,
+            database: None,
+            sheet: cell.clone(),
+        })
+        .collect()
+}
+
+/// A row removed by mistake, with the headers it had: those seen in the batch, the others as last read.
+fn removed_row(tab: &Tab, header: &Header, whole: &[Cell]) -> RemovedRow {
+    let mut names = tab.geometry.whole_header.clone();
+    names.resize(names.len().max(header.now.len()), Cell::Empty);
+    for name in &mut names {
+        // As last read; what the batch has seen elsewhere does not stand here any more.
+        if header.now.contains(name) {
+            *name = Cell::Empty;
+        }
+    }
+    for (name, now) in names.iter_mut().zip(&header.now) {
+        if !now.is_empty() {
+            name.clone_from(now);
+        }
+    }
+    RemovedRow { header: names, cells: whole.to_vec() }
 }
 
 fn confirm_inserts(
     tab: &mut Tab,
     out: &mut Confirmation,
-    work: &TabWork,
-    expectation: &TabExpectation,
+    (work, expectation): (&TabWork, &TabExpectation),
+    header: &Header,
     moved_header: bool,
 ) {
     for expected in &expectation.inserts {
         let Some(key) = key_of(expected) else { continue };
-        if moved_header {
-            // The cells stand under wrong headers: blank them and add the row again.
-            let cells = work
-                .columns
-                .iter()
-                .zip(&expected.after)
-                .filter(|(_, wrong)| !wrong.is_empty())
-                .map(|(column, wrong)| RepairCell {
-                    column: *column,
-                    wrong: wrong.clone(),
-                    right: Cell::Empty,
-                })
-                .collect();
-            let row = RowIdentity::Content(vec![Cell::Empty; work.columns.len()]);
-            tab.repairs.push(Repair { row, cells, readd: None });
-            out.moved += 1;
-        } else {
+        if !moved_header {
             out.rows[1] += 1;
             settle(tab, out, &key, expected);
+            continue;
+        }
+        // Cells stand under wrong headers: blank them, and the whole row where it has not even got its key.
+        out.moved += 1;
+        let keyed = tab.spec.key.iter().all(|place| !header.moved[*place]);
+        let blank_row = RowIdentity::Content(blank_content(tab));
+        let row = if keyed { RowIdentity::Key(key.clone()) } else { blank_row };
+        let wrong = |place: usize| !keyed || header.moved[place];
+        blank(tab, &header.now, row, (&work.columns, &expected.after), wrong);
+        if keyed {
+            let mut cells = expected.after.clone();
+            for (cell, moved) in cells.iter_mut().zip(&header.moved) {
+                if *moved {
+                    *cell = Cell::Empty;
+                }
+            }
+            out.steps.push(tab.agree(&key, Some(cells)));
         }
     }
+}
+
+/// Plans to blank cells of an inserted row.
+fn blank(
+    tab: &mut Tab,
+    header: &[Cell],
+    row: RowIdentity,
+    (columns, cells): (&[ColumnIndex], &[Cell]),
+    wrong: impl Fn(usize) -> bool,
+) {
+    let cells: Vec<RepairCell> = (columns.iter().zip(cells).enumerate())
+        .filter(|(place, (_, cell))| wrong(*place) && !cell.is_empty())
+        .map(|(_, (column, cell))| RepairCell {
+            column: *column,
+            header: cell_at(header, *column),
+            wrong: cell.clone(),
+            right: Cell::Empty,
+        })
+        .collect();
+    if !cells.is_empty() {
+        tab.repairs.push(Repair { row, cells, readd: None });
+    }
+}
+
+fn blank_content(tab: &Tab) -> RowContent {
+    RowContent { mapped: vec![Some(Cell::Empty); tab.spec.columns.len()], own: Vec::new() }
 }
 
 fn confirm_repair(
     tab: &mut Tab,
+    out: &mut Confirmation,
     work: &TabWork,
     expectation: &TabExpectation,
     images: &TabImages,
-) -> Confirmation {
-    let mut out = Confirmation::default();
+) {
+    let header = Header::new(work, expectation, images);
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
-        let place = tab.repairs.iter().position(|r| r.row == expected.row && r.readd.is_none());
-        let Some(place) = place else { continue };
-        let wanted = &tab.repairs[place];
-        if is_row(tab, &wanted.row, &wanted.cells, image) {
-            patch_drift(tab, &expected.row, write);
-            tab.repairs.remove(place);
-        } else {
-            miss_repair(tab, write, image);
-            out.moved += 1;
+        let seen = Seen { header: &header.now, cells: image };
+        let meant = tab.repairs.iter().position(|repair| {
+            is_planned_for(repair, write, expected)
+                && (is_row(tab, repair, seen)
+                    || is_likely(tab, repair, seen)
+                    || *image == expected.before)
+        });
+        match meant {
+            Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),
+            None => miss(tab, out, work, &header, (write, image)),
         }
     }
     for expected in &expectation.inserts {
-        tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());
-    }
-    tab.stale = tab.stale || out.moved > 0 || work.insert.is_some();
-    tab.keys_fresh = false;
-    tab.image = None;
-    out.steps.push(StoreStep::Repairs(tab.spec.table, tab.repairs.clone()));
-    out
-}
-
-fn miss_repair(tab: &mut Tab, write: &RowWrite, whole: &[Cell]) {
-    let cells = write
-        .cells
-        .iter()
-        .map(|(column, wrong)| RepairCell {
-            column: ColumnIndex(u32::from(*column)),
-            wrong: wrong.clone(),
-            right: whole.get(usize::from(*column)).cloned().unwrap_or(Cell::Empty),
-        })
-        .collect();
-    let row = identify(tab, &project(tab, whole));
-    remember(&mut tab.repairs, Repair { row, cells, readd: None });
-}
-
-/// The sheet holds again what was put back.
-fn patch_drift(tab: &mut Tab, row: &RowIdentity, write: &RowWrite) {
-    let RowIdentity::Key(key) = row else { return };
-    let columns = tab.geometry.columns.clone();
-    let Some(cells) = tab.drift.get_mut(key) else { return };
-    for (physical, right) in &write.cells {
-        let place = columns.iter().position(|c| *c == ColumnIndex(u32::from(*physical)));
-        if let Some(slot) = place.and_then(|place| cells.get_mut(place)) {
-            *slot = right.clone();
+        if header.moved.contains(&true) {
+            let row = RowIdentity::Content(blank_content(tab));
+            blank(tab, &header.now, row, (&work.columns, &expected.after), |_| true);
+            out.moved += 1;
+        } else {
+            tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());
         }
     }
-    if tab.base.get(key).is_some_and(|base| base.cells == *cells) {
-        tab.drift.remove(key);
+}
+
+/// The right row was hit; some of its cells may have been typed over meanwhile, or their columns may have moved.
+fn repaired(
+    tab: &mut Tab,
+    out: &mut Confirmation,
+    meant: usize,
+    header: &Header,
+    (write, expected, image): (&RowWrite, &RowExpectation, &[Cell]),
+) {
+    let mut repair = tab.repairs.remove(meant);
+    let mut again = Vec::new();
+    for (column, written) in &write.cells {
+        let place = ColumnIndex(u32::from(*column));
+        let found = cell_at(image, place);
+        let typed_over = found != cell_at(&expected.before, place);
+        if typed_over || header.has_moved(*column) {
+            again.push(RepairCell {
+                column: place,
+                header: cell_at(&header.now, place),
+                wrong: written.clone(),
+                right: found,
+            });
+        }
+        if header.has_moved(*column) {
+            continue;
+        }
+        let name = cell_at(&header.now, place);
+        let done = repair.cells.iter().position(|cell| {
+            if name.is_empty() { cell.column == place } else { cell.header == name }
+        });
+        if let Some(done) = done {
+            let cell = repair.cells.remove(done);
+            if typed_over {
+                let lost = lost_value(tab, &repair.row, &cell);
+                out.overruled.extend(lost.map(Overruled::from));
+            }
+        }
+    }
+    out.moved += usize::from(!again.is_empty());
+    let seen = Seen { header: &header.now, cells: image };
+    let lost = compose(tab, &mut repair, seen, again);
+    out.overruled.extend(lost.into_iter().map(Overruled::from));
+    if !repair.cells.is_empty() {
+        tab.repairs.push(repair);
     }
 }

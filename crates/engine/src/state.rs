@@ -91,7 +91,16 @@ pub struct Repair {
     /// What to put back.
     pub cells: Vec<RepairCell>,
     /// The whole row, where we removed it by mistake and must add it again.
-    pub readd: Option<Vec<Cell>>,
+    pub readd: Option<RemovedRow>,
+}
+
+/// A row removed by mistake.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RemovedRow {
+    /// The headers from column 0 as far as they are known, so that cells find their columns again.
+    pub header: Vec<Cell>,
+    /// The row's cells from column 0.
+    pub cells: Vec<Cell>,
 }
 
 /// One cell to put back.
@@ -99,6 +108,8 @@ pub struct Repair {
 pub struct RepairCell {
     /// Physical column at the time of the write.
     pub column: ColumnIndex,
+    /// The column's header then, by which it is found again.
+    pub header: Cell,
     /// What we wrote.
     pub wrong: Cell,
     /// What was there.
@@ -110,8 +121,17 @@ pub struct RepairCell {
 pub enum RowIdentity {
     /// It bears a key.
     Key(RowKey),
-    /// It bears none: its mapped cells as they were before the hit.
-    Content(Vec<Cell>),
+    /// It bears none: what was in it before the hit.
+    Content(RowContent),
+}
+
+/// What is known of a row without a key.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RowContent {
+    /// Its mapped cells, `None` where they were not seen.
+    pub mapped: Vec<Option<Cell>>,
+    /// Header and content of other cells that were seen and are not empty.
+    pub own: Vec<(Cell, Cell)>,
 }
 
 /// A value that did not win, kept.

@@ -72,12 +72,17 @@ fn lay_out_header(tab: &mut Tab, first: u32) {
 /// Takes in a read of the whole tab. `sequence` ages what it makes pending.
 pub(crate) fn take_whole(tab: &mut Tab, image: TabImage, sequence: u64) -> Result<Found, Refusal> {
     tab.geometry.title.clone_from(&image.properties.title);
+    let (rows, columns) = std::mem::take(&mut tab.refused_size);
+    if image.properties.rows < rows || image.properties.columns < columns {
+        tab.refusals = 0;
+    }
     tab.geometry.grid_columns = image.properties.columns;
     if image.header.iter().all(Cell::is_empty) && image.columns.iter().all(|(_, c)| c.is_empty()) {
         lay_out_header(tab, 0);
     } else {
         map_header(tab, &image.header)?;
     }
+    tab.geometry.whole_header.clone_from(&image.header);
     let rows = mapped_rows(tab, &image);
     let found = take_rows(tab, rows, sequence);
     tab.stale = false;
@@ -109,8 +114,7 @@ fn map_header(tab: &mut Tab, header: &[Cell]) -> Result<(), Refusal> {
     let row = tab.spec.header_row.0 + 1;
     let mut columns = Vec::new();
     for column in &tab.spec.columns {
-        let named = |cell: &Cell| matches!(cell, Cell::Text(text) if text.trim() == column.name);
-        let mut places = header.iter().enumerate().filter(|(_, cell)| named(cell));
+        let mut places = header.iter().enumerate().filter(|(_, cell)| is_named(cell, &column.name));
         let (Some((place, _)), second) = (places.next(), places.next()) else {
             return Err(format!(
                 "sheet '{}' has no column '{}' in row {row}: write that header into row {row}, or take the column out of `columns`",
@@ -129,6 +133,11 @@ fn map_header(tab: &mut Tab, header: &[Cell]) -> Result<(), Refusal> {
     tab.geometry.columns = columns;
     tab.geometry.blank = false;
     Ok(())
+}
+
+/// Whether a header cell is that of a column.
+pub(crate) fn is_named(header: &Cell, column: &str) -> bool {
+    matches!(header, Cell::Text(text) if text.trim() == column)
 }
 
 /// The cell at a column of a row that leaves out its trailing empty cells.

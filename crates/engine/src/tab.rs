@@ -49,6 +49,8 @@ pub(crate) struct Geometry {
     pub(crate) columns: Vec<ColumnIndex>,
     /// Header cells at these columns.
     pub(crate) header: Vec<Cell>,
+    /// The whole header row as last read.
+    pub(crate) whole_header: Vec<Cell>,
     /// Columns of the grid.
     pub(crate) grid_columns: u32,
 }
@@ -87,6 +89,8 @@ pub(crate) struct Tab {
     pub(crate) strangers: usize,
     /// Refusals in a row.
     pub(crate) refusals: u32,
+    /// Rows and columns that the refused work needed: where a person made the grid smaller, the table is not to blame.
+    pub(crate) refused_size: (u32, u32),
 }
 
 impl Tab {
@@ -107,6 +111,7 @@ impl Tab {
             frozen: BTreeSet::new(),
             strangers: 0,
             refusals: 0,
+            refused_size: (0, 0),
         }
     }
 

@@ -210,4 +210,21 @@ mod tests {
         assert_eq!(shift("=A1", Distance { rows: 0, columns: -1 }), "=A1");
         assert_eq!(shift("=\"open", Distance { rows: 1, columns: 0 }), "=\"open");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn moving_down_and_right_can_always_be_undone(
+            parts in proptest::collection::vec(
+                r#"\$?[A-Z]{1,2}\$?[1-9][0-9]{0,3}|\$?[B-D]:\$?[E-G]|[1-9]:\$?[1-9]{2}|"(A1|"")*"|'A1 (B2)?'!C3|LOG10|[0-9]E5|T1\[A1\]|x_A1"#,
+                1..6,
+            ),
+            between in "[-+*(,&]",
+            rows in 0_i64..5000,
+            columns in 0_i64..200,
+        ) {
+            let formula = format!("={}", parts.join(&between));
+            let distance = Distance { rows, columns };
+            proptest::prop_assert_eq!(unshift(&shift(&formula, distance), distance), formula);
+        }
+    }
 }

@@ -16,8 +16,7 @@ fn put(previous: Option<u64>, next: u64) -> Batch {
 
 /// A desk whose spreadsheet has a journal and whose next batch meets a fault.
 async fn struck(kind: FaultKind) -> Desk {
-    let limits = CallLimits { write: Duration::from_millis(400), ..CallLimits::default() };
-    let desk = Desk::with(Options { quota: None, ..Options::default() }, limits).await;
+    let desk = Desk::new().await;
     desk.apply(&put(None, 1)).await;
     desk.emulator.faults().arm(Fault::once(kind, FaultFilter::BatchUpdate));
     desk
@@ -63,7 +62,10 @@ async fn server_errors_are_unknown_whether_or_not_the_batch_was_applied() {
 async fn a_stall_ends_at_the_time_limit_and_is_unknown() {
     for kind in [FaultKind::StallBefore { for_ms: None }, FaultKind::StallAfter { for_ms: None }] {
         let desk = struck(kind).await;
-        let outcome = desk.client.write(&put(Some(1), 2)).await;
+        // Only the call that stalls has so little patience, so that a slow machine fails nothing else.
+        let limits = CallLimits { write: Duration::from_millis(400), ..CallLimits::default() };
+        let hasty = super::client(&desk.emulator.url(), &desk.key_file, limits).await;
+        let outcome = hasty.write(&put(Some(1), 2)).await;
         assert!(unknown(&outcome).contains("0.4 seconds"), "{outcome:?}");
         desk.emulator.faults().release_all();
     }
@@ -163,4 +165,30 @@ async fn a_refusal_names_the_tab_and_nothing_is_applied() {
     assert!(message.contains("999"), "{message}");
     assert_eq!(desk.grid("Sheet1!A2"), [["batch 1"]]);
     applied(desk.client.write(&batch(Some(1), 2, vec![good])).await);
+}
+
+#[tokio::test]
+async fn a_read_that_stalls_ends_at_its_time_limit() {
+    let limits = CallLimits { read: Duration::from_millis(300), ..CallLimits::default() };
+    let desk = Desk::with(Options { quota: None, ..Options::default() }, limits).await;
+    let stall = FaultKind::StallBefore { for_ms: None };
+    desk.emulator.faults().arm(Fault::once(stall, FaultFilter::Reads));
+    let Err(ReadFailure::Transient { reason }) = desk.client.open(BOOK).await else { panic!() };
+    assert!(reason.contains("0.3 seconds"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_protected_range_is_a_refusal_of_its_tab() {
+    let desk = Desk::new().await;
+    desk.apply(&put(None, 1)).await;
+    let owner = Some("owner@x.example".to_owned());
+    desk.emulator.edit(BOOK, |book| book.caller = owner).unwrap();
+    desk.edit(&serde_json::json!([{"addProtectedRange": {"protectedRange": {
+        "range": {"sheetId": 0, "startColumnIndex": 0, "endColumnIndex": 1},
+        "editors": {"users": ["owner@x.example"]}}}}]));
+    let outcome = desk.client.write(&put(Some(1), 2)).await;
+    let WriteOutcome::Refused { tab, message } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("protected"), "{message}");
+    assert_eq!(tab, Some(0));
+    assert_eq!(desk.grid("Sheet1!A2"), [["batch 1"]]);
 }

@@ -147,3 +147,66 @@ async fn columns_in_any_order_and_with_gaps_come_back_in_mapped_order() {
     assert_eq!(journal.tabs[0].writes, [[text("E"), text("A"), formula("=C2")]]);
     assert_eq!(desk.grid("Sheet1!A2:E2"), [["a", "own", "C", "=C2", "e"]]);
 }
+
+#[tokio::test]
+async fn several_tabs_share_one_journal() {
+    let desk = Desk::new().await;
+    desk.edit(&serde_json::json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Other"}}}]));
+    desk.fill(0, 0, &[&[text("id")], &[text("one")]]);
+    desk.human(&HumanAct::Type { tab: "Other".into(), cell: "C9".into(), text: "nine".into() });
+    let mut first = work(1);
+    first.writes = vec![write(1, &[(0, text("1"))])];
+    let mut other = work(3);
+    other.sheet_id = 5;
+    other.deletes = vec![RowIndex(8)];
+    let journal = desk.apply(&batch(None, 1, vec![other, first])).await;
+    assert_eq!(journal.tabs[0].deletes[0][..3], [Cell::Empty, Cell::Empty, text("nine")]);
+    assert_eq!(journal.tabs[0].header, [Cell::Empty, Cell::Empty, Cell::Empty]);
+    assert_eq!(journal.tabs[1].header, [text("id")]);
+    assert_eq!(journal.tabs[1].writes, [[text("one")]]);
+}
+
+#[tokio::test]
+async fn formulas_far_to_the_right_come_back_in_their_own_columns() {
+    let desk = Desk::new().await;
+    desk.edit(&serde_json::json!([
+        {"appendDimension": {"sheetId": 0, "dimension": "COLUMNS", "length": 200}}]));
+    desk.fill(4, 150, &[&[text("k"), formula("=$EU$1&EU5"), formula("=SUM(ET2:EU5)")]]);
+    let mut tab = work(3);
+    tab.grid_columns = 226;
+    tab.columns = (150..153).map(ColumnIndex).collect();
+    tab.writes = vec![write(4, &[(0, text("new"))])];
+    let journal = desk.apply(&batch(None, 1, vec![tab])).await;
+    let row = &journal.tabs[0].writes[0];
+    assert_eq!(row[0], text("k"));
+    assert_eq!(row[1], formula("=$EU$1&EU5"));
+    assert!(matches!(&row[2], Cell::Formula(text) if text.starts_with("=SUM(")), "{row:?}");
+}
+
+#[tokio::test]
+async fn a_total_over_the_whole_tab_survives_being_hit() {
+    let desk = Desk::new().await;
+    desk.fill(990, 0, &[&[text("total"), formula("=SUM(B2:B990)")]]);
+    let mut tab = work(2);
+    tab.writes = vec![write(990, &[(0, text("42")), (1, number(1.0))])];
+    let journal = desk.apply(&batch(None, 1, vec![tab])).await;
+    assert_eq!(journal.tabs[0].writes, [[text("total"), formula("=SUM(B2:B990)")]]);
+}
+
+#[tokio::test]
+async fn merged_cells_of_a_person_do_not_disturb_the_journal() {
+    let desk = Desk::new().await;
+    desk.fill(1, 0, &[&[text("a"), text("b")], &[text("c"), text("d")]]);
+    desk.edit(
+        &serde_json::json!([{"mergeCells": {"mergeType": "MERGE_ALL", "range": {"sheetId": 0,
+        "startRowIndex": 1, "endRowIndex": 2, "startColumnIndex": 2, "endColumnIndex": 4}}}]),
+    );
+    for next in 1..=3 {
+        let mut tab = work(5);
+        let row = u32::try_from(next).unwrap() % 2 + 1;
+        tab.writes = vec![write(row, &[(4, text("x"))])];
+        let journal = desk.apply(&batch((next > 1).then(|| next - 1), next, vec![tab])).await;
+        let expected = if row == 1 { ["a", "b"] } else { ["c", "d"] }.map(text);
+        assert_eq!(journal.tabs[0].writes[0][..2], expected);
+    }
+}

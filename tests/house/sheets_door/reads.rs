@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use sheets_emulator::model::HumanAct;
-use sheetwire::ports::SheetSink;
+use sheetwire::{ports::SheetSink, sheets::CallLimits};
 use sheetwire_engine::{
     batch::{ColumnIndex, ReadFailure, RowIndex, TabImage, TabRead},
     cell::Cell,
@@ -12,7 +12,7 @@ use sheetwire_engine::{
 
 use super::{BOOK, Desk, formula, relay::Relay, text};
 
-const HOSTILE: [&str; 12] = [
+const HOSTILE: [&str; 13] = [
     "h#x",
     "q?x",
     "a/b",
@@ -25,6 +25,7 @@ const HOSTILE: [&str; 12] = [
     "a b+c",
     "R1C1",
     "x!A1:B2",
+    "a title of one hundred characters, since the query must outgrow a URL: %%%%%%%%%%%%%%%%%%%%%%%%%%%%%",
 ];
 
 fn read(sheet_id: i32, columns: &[u32]) -> TabRead {
@@ -78,7 +79,7 @@ async fn no_title_is_ever_part_of_a_path() {
     let desk = Desk::new().await;
     let reads = hostile_tabs(&desk);
     let relay = Relay::to(desk.emulator.address()).await;
-    let client = super::client(&relay.url, &desk.key_file, Default::default()).await;
+    let client = super::client(&relay.url, &desk.key_file, CallLimits::default()).await;
     client.read(BOOK, &reads[..2]).await.unwrap();
     client.read(BOOK, &reads).await.unwrap();
     let heard = relay.requests();

@@ -51,10 +51,8 @@ fn logs() -> &'static (Ink, Ink) {
     static LOGS: OnceLock<(Ink, Ink)> = OnceLock::new();
     LOGS.get_or_init(|| {
         let (loud, quiet) = (Ink::default(), Ink::default());
-        let mut directives = String::from("trace");
-        for target in SILENCED_TARGETS {
-            directives.push_str(&format!(",{target}=off"));
-        }
+        let off = SILENCED_TARGETS.iter().map(|target| format!("{target}=off"));
+        let directives = off.fold("trace".to_owned(), |all, one| format!("{all},{one}"));
         let layer = |ink: &Ink, directives: &str| {
             let layer = fmt::layer().with_ansi(false).with_writer(ink.clone());
             layer.with_filter(EnvFilter::new(directives))

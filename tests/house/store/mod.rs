@@ -1,5 +1,7 @@
 //! The store against crashes, damage and a second process.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
 mod crash;
 mod damage;
 

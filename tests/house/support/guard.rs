@@ -137,6 +137,13 @@ impl Guarded {
         self.wait_exit(Duration::from_secs(30));
     }
 
+    /// Lets go without a word, as the kernel does for a test process that was killed, and returns once the
+    /// guard has done its duty.
+    pub fn abandon(mut self) {
+        self.signals = None;
+        self.wait_exit(Duration::from_secs(30));
+    }
+
     /// The letter of the process state, `None` when there is no such process.
     fn state(&self) -> Option<char> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;

@@ -14,13 +14,15 @@
 pub mod certificates;
 pub mod client;
 pub mod database;
+pub mod google;
 pub mod guard;
 pub mod installed;
 pub mod mariadb;
 pub mod mysql;
-
+pub mod oracle;
+pub mod proxy;
 pub mod scratch;
 pub mod servers;
 pub mod session;
-
+pub mod sheetwire;
 pub mod wait;

@@ -2,13 +2,13 @@
 
 use super::Engine;
 use crate::{
-    batch::{Batch, BatchId, ColumnIndex, FenceStep, InFlight, TabExpectation, TabWork},
+    batch::{Batch, BatchId, FenceStep, InFlight, TabExpectation, TabWork},
     book::Phase,
     confirm::Overruled,
     door::Action,
     pacer::{Class, Pace},
     planner::{BatchLimits, horizon, plan_tab},
-    repair::{LOST, Lost, plan_repairs},
+    repair::plan_repairs,
     state::StoreStep,
     time::Moment,
 };
@@ -57,6 +57,13 @@ impl Engine {
         }
     }
 
+    /// Asks for one write, once for a plan that comes to nothing or has to read keys first.
+    fn write_granted(&mut self, index: usize, now: Moment) -> bool {
+        let granted = self.books[index].write_granted || self.granted(Class::Write, now);
+        self.books[index].write_granted = granted;
+        granted
+    }
+
     fn look(&mut self, index: usize, now: Moment) -> Option<Action> {
         if !self.granted(Class::Read, now) {
             return None;
@@ -80,7 +87,10 @@ impl Engine {
         if !self.tabs_where(index, |tab| !tab.repairs.is_empty()).is_empty() {
             return self.plan_repair_batch(index, now);
         }
-        if self.tabs_where(index, super::super::tab::Tab::has_work).is_empty() {
+        if self.tabs_where(index, crate::tab::Tab::has_work).is_empty() {
+            for tab in self.books[index].tabs.clone() {
+                self.tabs[tab].keys_fresh = false;
+            }
             return None;
         }
         let earliest =
@@ -157,7 +167,7 @@ impl Engine {
     }
 
     fn plan_batch(&mut self, index: usize, now: Moment) -> Option<Action> {
-        if !self.granted(Class::Write, now) {
+        if !self.write_granted(index, now) {
             return None;
         }
         let mut left: BatchLimits = self.settings.limits;
@@ -182,7 +192,7 @@ impl Engine {
     }
 
     fn plan_repair_batch(&mut self, index: usize, now: Moment) -> Option<Action> {
-        if !self.granted(Class::Write, now) {
+        if !self.write_granted(index, now) {
             return None;
         }
         let mut parts = Vec::new();
@@ -192,28 +202,11 @@ impl Engine {
             let plan = plan_repairs(tab, &image);
             let table = tab.spec.table;
             self.outbox.push(StoreStep::Repairs(table, tab.repairs.clone()));
-            let lost = plan.lost.into_iter().map(|lost| self.lost_value(table, lost)).collect();
+            let lost = plan.lost.into_iter().map(Overruled::from).collect();
             self.record(table, lost, now);
             parts.extend(plan.work);
         }
         self.persist(index, parts, now)
-    }
-
-    fn lost_value(&self, table: crate::change::TableId, lost: Lost) -> Overruled {
-        let tab = self.tabs.iter().find(|tab| tab.spec.table == table);
-        let named = tab.and_then(|tab| {
-            let place = tab.geometry.columns.iter().position(|column| *column == lost.column)?;
-            Some(tab.spec.columns.get(place)?.name.clone())
-        });
-        let ColumnIndex(number) = lost.column;
-        Overruled {
-            kind: LOST,
-            key: lost.key,
-            column: named.unwrap_or_else(|| format!("column {}", number + 1)),
-            base: None,
-            database: None,
-            sheet: lost.value,
-        }
     }
 
     /// Makes the batch durable; it is sent when the store has answered.
@@ -240,6 +233,7 @@ impl Engine {
         let flight = InFlight { batch, expectations };
         self.outbox.push(StoreStep::InFlight(book.spreadsheet.clone(), Some(flight.clone())));
         self.urgent = true;
+        self.books[index].write_granted = false;
         let ticket = self.next_ticket;
         self.books[index].phase = Phase::Persisting { flight, ticket };
         self.books[index].last_flush = Some(now);

@@ -161,7 +161,8 @@ impl World {
             _ => {}
         }
         if self.trace.is_some() {
-            let word = if matches!(outcome, WriteOutcome::Applied(_)) { "APPLIED" } else { "REFUSED" };
+            let word =
+                if matches!(outcome, WriteOutcome::Applied(_)) { "APPLIED" } else { "REFUSED" };
             let book = self.book(&batch.spreadsheet);
             let shown: Vec<String> = book.tabs.iter().map(crate::sheets::Grid::show).collect();
             self.note(|| format!("   {word} {:?} {}", batch.id, shown.join("\n    ")));

@@ -1,6 +1,6 @@
 //! People at the sheet: they sort, move, insert, type, remove and copy, whenever they like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sheetwire_engine::{TabSpec, cell::Cell, render::row_key, state::RowKey};
 
@@ -21,6 +21,8 @@ pub(crate) enum Mark {
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     pub(crate) all: BTreeMap<String, Mark>,
+    /// Keys of rows that a person copied: a copy of a row that the database removes is the person's own row.
+    pub(crate) copied: BTreeSet<RowKey>,
     serial: u64,
 }
 
@@ -228,11 +230,8 @@ impl Person<'_> {
             let place = self.rng.below(columns.len());
             if !self.spec.key.contains(&place) {
                 let mark = Mark::Mapped { in_window: self.in_window };
-                let cell = if self.rng.percent(15) {
-                    Cell::Empty
-                } else {
-                    self.marks.add("typed", mark)
-                };
+                let cell =
+                    if self.rng.percent(15) { Cell::Empty } else { self.marks.add("typed", mark) };
                 self.grid.rows[row][columns[place]] = cell;
             }
         }
@@ -248,8 +247,9 @@ impl Person<'_> {
 
     fn duplicate(&mut self, columns: &[usize]) -> &'static str {
         if self.grid.rows.len() < 30
-            && let Some((row, _)) = self.some_keyed(columns)
+            && let Some((row, key)) = self.some_keyed(columns)
         {
+            self.marks.copied.insert(key);
             let copy = self.grid.rows[row].clone();
             let at = self.some_row().unwrap_or(row);
             self.grid.rows.insert(at, copy);

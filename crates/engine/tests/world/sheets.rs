@@ -58,7 +58,11 @@ impl Grid {
             Cell::Bool(value) => value.to_string(),
         };
         let line = |row: &Vec<Cell>| row.iter().map(cell).collect::<Vec<_>>().join(" | ");
-        format!("{}\n      {}", self.title, self.rows.iter().map(line).collect::<Vec<_>>().join("\n      "))
+        format!(
+            "{}\n      {}",
+            self.title,
+            self.rows.iter().map(line).collect::<Vec<_>>().join("\n      ")
+        )
     }
 
     fn properties(&self) -> TabProperties {
@@ -75,7 +79,9 @@ impl Grid {
         let header = trimmed(self.rows.get(header_row).cloned().unwrap_or_default());
         let body = self.rows.get(header_row + 1..).unwrap_or_default();
         let column = |column: usize| {
-            trimmed(body.iter().map(|row| row.get(column).cloned().unwrap_or(Cell::Empty)).collect())
+            trimmed(
+                body.iter().map(|row| row.get(column).cloned().unwrap_or(Cell::Empty)).collect(),
+            )
         };
         let wanted: Vec<ColumnIndex> = read.columns.clone().unwrap_or_else(|| {
             (0..u32::try_from(self.width()).unwrap()).map(ColumnIndex).collect()

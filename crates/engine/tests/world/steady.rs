@@ -14,10 +14,14 @@ use crate::{
 };
 
 impl World {
+    /// Lets the store have everything that the engine keeps for its next checkpoint.
+    pub(crate) fn checkpoint(&mut self) -> Result<(), String> {
+        self.now = self.now.after(Duration::from_secs(2));
+        self.settle()
+    }
+
     /// Everything is durable: a process that starts from the store finds nothing to write.
     pub(crate) fn restart_is_quiet(&mut self) -> Result<(), String> {
-        self.now = self.now.after(Duration::from_secs(2));
-        self.settle()?;
         let image = self.store.image();
         let end = self.db.position(self.db.log.len());
         if image.position.as_ref() != Some(&end) {
@@ -39,9 +43,10 @@ impl World {
         let listed = |text: &str| {
             self.store.conflicts.iter().any(|c| c.sheet.as_ref().and_then(text_of) == Some(text))
         };
-        let recorded = self.marks.iter().flat_map(|marks| &marks.all).any(|(text, mark)| {
-            matches!(mark, Mark::Mapped { in_window: true }) && listed(text)
-        });
+        let recorded =
+            self.marks.iter().flat_map(|marks| &marks.all).any(|(text, mark)| {
+                matches!(mark, Mark::Mapped { in_window: true }) && listed(text)
+            });
         if recorded {
             self.count("in-window edit recorded");
         }
@@ -97,7 +102,10 @@ fn a_row_that_changes_a_thousand_times_is_one_row_in_one_write() {
 #[test]
 fn removing_rows_costs_one_key_read_and_one_write() {
     let mut world = quiet(5);
-    world.tell(Input::Rows { table: TableId(0), changes: (100..110).map(|n| change(n, "x")).collect() });
+    world.tell(Input::Rows {
+        table: TableId(0),
+        changes: (100..110).map(|n| change(n, "x")).collect(),
+    });
     world.settle().unwrap();
     world.now = world.now.after(Duration::from_secs(70));
     world.settle().unwrap();

@@ -7,7 +7,8 @@ use sheetwire_engine::{
     change::TableId,
     position::Position,
     state::{
-        BaseRow, ConflictRecord, Image, PendingRow, Repair, RowKey, StoreStep, TableState,
+        BaseRow, ConflictRecord, Image, PendingRow, Repair, RowIdentity, RowKey, StoreStep,
+        TableState,
     },
 };
 
@@ -66,16 +67,29 @@ impl Store {
 
     pub(crate) fn load(&self, table: TableId, keys: &[RowKey]) -> Vec<(RowKey, PendingRow)> {
         keys.iter()
-            .filter_map(|key| {
-                Some((key.clone(), self.pending.get(&(table, key.clone()))?.clone()))
-            })
+            .filter_map(|key| Some((key.clone(), self.pending.get(&(table, key.clone()))?.clone())))
             .collect()
     }
 
+    /// Whether a removal of the row is still to come, as far as the store knows.
+    pub(crate) fn removes(&self, table: TableId, key: &RowKey) -> bool {
+        let pending = self.pending.get(&(table, key.clone()));
+        let row = RowIdentity::Key(key.clone());
+        pending.is_some_and(|row| row.after.is_none())
+            || self
+                .in_flight
+                .values()
+                .flat_map(|flight| &flight.expectations)
+                .any(|tab| tab.table == table && tab.deletes.iter().any(|delete| delete.row == row))
+    }
+
+    pub(crate) fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
     pub(crate) fn image(&self) -> Image {
-        let flat = |(key, row): (&(TableId, RowKey), &PendingRow)| {
-            (key.0, key.1.clone(), row.clone())
-        };
+        let flat =
+            |(key, row): (&(TableId, RowKey), &PendingRow)| (key.0, key.1.clone(), row.clone());
         Image {
             position: self.position.clone(),
             pending: self.pending.iter().map(flat).collect(),

@@ -26,7 +26,9 @@ impl Mask {
 
     /// Reads the `fields` of a query and checks it against a message; absent means everything.
     pub fn of_query(fields: Option<&str>, message: &'static str) -> Result<Self, ApiError> {
-        let Some(text) = fields else { return Ok(Self::everything()) };
+        let Some(text) = fields.filter(|fields| !fields.is_empty()) else {
+            return Ok(Self::everything());
+        };
         let refuse = |path: &str| {
             let description = format!(
                 "Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'."
@@ -157,9 +159,7 @@ impl Mask {
         } else {
             rest
         };
-        if name == "*" && inner.is_everything() {
-            inner = Self::everything();
-        } else if inner.children.iter().any(|(name, mask)| name == "*" && mask.is_everything()) {
+        if inner.children.iter().any(|(name, mask)| name == "*" && mask.is_everything()) {
             inner = Self::everything();
         }
         self.add(name, inner);

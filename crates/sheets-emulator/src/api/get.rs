@@ -301,7 +301,7 @@ fn cell_json(
             out.insert("formattedValue".into(), format::shown(&value, cell.number_format()).into());
         }
     }
-    if let Some(entered) = cell.format() {
+    if let Some(entered) = cell.format().filter(|_| mask.wants("userEnteredFormat")) {
         out.insert("userEnteredFormat".into(), entered.as_ref().clone());
     }
     if mask.wants("effectiveFormat") && (cell.entered.is_some() || cell.format().is_some()) {

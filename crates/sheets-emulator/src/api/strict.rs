@@ -1,5 +1,7 @@
 //! Refuses what Google's JSON reader would refuse: unknown fields, wrong types, unknown enum words.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 
 use super::error::ApiError;
@@ -59,7 +61,15 @@ impl Reader {
                     );
                     self.note(sentence);
                 }
-                Some(kind) => self.at(&snake(key), |reader| reader.kind(kind, inner)),
+                Some(kind) => {
+                    let length = self.path.len();
+                    if length > 0 {
+                        self.path.push('.');
+                    }
+                    push_snake(&mut self.path, key);
+                    self.kind(kind, inner);
+                    self.path.truncate(length);
+                }
             }
         }
     }
@@ -83,7 +93,7 @@ impl Reader {
             (Kind::List(item), Value::Array(items)) => {
                 for (index, inner) in items.iter().enumerate() {
                     let length = self.path.len();
-                    self.path.push_str(&format!("[{index}]"));
+                    let _ = write!(self.path, "[{index}]");
                     self.kind(item, inner);
                     self.path.truncate(length);
                 }
@@ -145,16 +155,14 @@ impl Reader {
     }
 }
 
-/// `updateCells` as `update_cells`, the way error paths are written.
-pub fn snake(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
+/// Appends `updateCells` as `update_cells`, the way error paths are written.
+fn push_snake(path: &mut String, name: &str) {
     for c in name.chars() {
         if c.is_ascii_uppercase() {
-            out.push('_');
+            path.push('_');
         }
-        out.push(c.to_ascii_lowercase());
+        path.push(c.to_ascii_lowercase());
     }
-    out
 }
 
 #[cfg(test)]

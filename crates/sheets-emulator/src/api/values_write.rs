@@ -33,12 +33,12 @@ pub(crate) fn update(
     let raw = input_option(query.first("valueInputOption"))?;
     let render = response_render(query, body)?;
     let (area, rect) = ranges::rect(book, range)?;
-    if let Some(other) = text(body, "range").filter(|other| !other.is_empty()) {
-        if ranges::resolve(book, other)? != area {
-            return Err(Refusal::invalid(format!(
-                "Requested range '{range}' does not match the range '{other}' of the body."
-            )));
-        }
+    if let Some(other) = text(body, "range").filter(|other| !other.is_empty())
+        && ranges::resolve(book, other)? != area
+    {
+        return Err(Refusal::invalid(format!(
+            "Requested range '{range}' does not match the range '{other}' of the body."
+        )));
     }
     let rows = rows_of(body, "data")?;
     let written = write(book, area, rect, &rows, raw)?;

@@ -22,7 +22,7 @@ use super::wire::{Answer, Style};
 use super::{auth, create, drive, wire};
 
 /// Largest request body taken; Google was seen to take 9 MB.
-const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Marks a response that must not be sent: the connection closes instead.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query as Asked, State as Extract};
+use axum::extract::{DefaultBodyLimit, Path, Query as Asked, State as Extract};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
 };
@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 
 use crate::model::HumanAct;
 
+use super::calls::BODY_BYTES_MAX;
 use super::faults::Fault;
 use super::guard;
 use super::quota::QuotaLimits;
 use super::state::{DocumentError, Role, State, locked};
-use super::view::{self, Window};
+use super::view::{self, Grid, Window};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; \
@@ -35,7 +36,7 @@ type Refused = (StatusCode, Json<Value>);
 type Told = Result<Json<Value>, Refused>;
 
 /// All doors of this file, behind the guard; the API is the caller's fallback.
-pub(crate) fn router(_: &State) -> Router<State> {
+pub(crate) fn router(state: &State) -> Router<State> {
     let spreadsheet = Router::new()
         .route("/tabs", get(tabs))
         .route("/grid", get(grid))
@@ -55,7 +56,8 @@ pub(crate) fn router(_: &State) -> Router<State> {
         .route("/emulator/quota", get(quota).post(set_quota))
         .route("/emulator/faults", get(faults).post(arm).delete(disarm))
         .route("/emulator/faults/release", post(release))
-        .layer(middleware::from_fn(guard::loopback_only))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(State::clone(state), guard::loopback_only))
 }
 
 /// A file of the web grid.
@@ -135,18 +137,16 @@ async fn add(
 
 async fn tabs(Extract(state): Extract<State>, Path(id): Path<String>) -> Told {
     let book = state.with(&id, |document| document.book.clone())?;
-    view::tabs(&book).map(Json).map_err(|error| refused(StatusCode::BAD_REQUEST, error.message))
+    Ok(Json(view::tabs(&book)))
 }
 
 async fn grid(
     Extract(state): Extract<State>,
     Path(id): Path<String>,
     Asked(window): Asked<Window>,
-) -> Told {
+) -> Result<Json<Grid>, Refused> {
     let book = state.with(&id, |document| document.book.clone())?;
-    view::grid(&book, &window)
-        .map(Json)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, error.message))
+    view::grid(&book, &window).map(Json).map_err(|error| refused(StatusCode::BAD_REQUEST, error))
 }
 
 async fn human(

@@ -1,10 +1,13 @@
 //! Tabs and cells in a short JSON for the web grid and for tests that compare whole tabs.
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::api::error::ApiError;
-use crate::model::{Query, Spreadsheet};
+use crate::model::Spreadsheet;
+use crate::model::cell::{Cell, Entered, Scalar, number_json};
+use crate::model::eval::Evaluator;
+use crate::model::format;
+use crate::model::grid::Sheet;
 
 /// Rows given when nobody says how many.
 const ROWS_DEFAULT: usize = 200;
@@ -22,112 +25,126 @@ pub(crate) struct Window {
     rows: Option<usize>,
 }
 
-fn query(pairs: &[(&str, String)]) -> Query {
-    Query(pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+/// There is no tab with this title.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no tab named {0:?}")]
+pub(crate) struct NoSuchTab(String);
+
+/// The cells of a window: `rows` of cells, empty ends left out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Grid {
+    tab: String,
+    sheet_id: i64,
+    row_count: usize,
+    column_count: usize,
+    frozen_rows: u64,
+    revision: u64,
+    from: usize,
+    rows: Vec<Vec<Seen>>,
+}
+
+/// One cell as it is seen; all fields are left out when nothing is in it.
+#[derive(Debug, Default, Serialize)]
+struct Seen {
+    /// The effective value; null beside a note alone, the text shown for an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    v: Option<Value>,
+    /// Its type: `n`umber, `s`tring, `b`oolean, `e`rror, or empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    t: Option<&'static str>,
+    /// The formula.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    f: Option<String>,
+    /// The text shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fmt: Option<String>,
+    /// The note.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// Every tab with its id, size and frozen rows, in order.
-pub(crate) fn tabs(book: &Spreadsheet) -> Result<Value, ApiError> {
-    let answer = book.get(&query(&[("fields", "sheets.properties".to_owned())]))?;
-    let sheets = answer.get("sheets").and_then(Value::as_array);
-    let tabs: Vec<Value> = sheets
-        .into_iter()
-        .flatten()
+pub(crate) fn tabs(book: &Spreadsheet) -> Value {
+    let tabs: Vec<Value> = book
+        .tabs()
         .map(|sheet| {
-            let properties = &sheet["properties"];
-            let size = &properties["gridProperties"];
-            let number = |value: &Value| value.as_u64().unwrap_or(0);
             json!({
-                "title": properties["title"],
-                "sheetId": properties["sheetId"].as_i64().unwrap_or(0),
-                "rows": number(&size["rowCount"]),
-                "columns": number(&size["columnCount"]),
-                "frozenRows": number(&size["frozenRowCount"]),
-                "hidden": properties["hidden"].as_bool().unwrap_or(false),
+                "title": sheet.title,
+                "sheetId": sheet.id,
+                "rows": sheet.rows,
+                "columns": sheet.cols,
+                "frozenRows": frozen_rows(sheet),
+                "hidden": sheet.hidden,
             })
         })
         .collect();
-    Ok(json!({"title": book.title(), "revision": book.revision(), "tabs": tabs}))
+    json!({"title": book.title(), "revision": book.revision(), "tabs": tabs})
 }
 
-/// The cells of a window: `rows` of cells, empty ends left out.
-///
-/// A cell is `{"v": value, "t": "n" | "s" | "b" | "e" | "", "f": formula?, "fmt": shown?, "note": text?}`.
-pub(crate) fn grid(book: &Spreadsheet, window: &Window) -> Result<Value, ApiError> {
-    let all = tabs(book)?;
-    let tab = all["tabs"]
-        .as_array()
-        .and_then(|tabs| tabs.iter().find(|tab| tab["title"] == window.tab.as_str()))
-        .cloned()
-        .ok_or_else(|| ApiError::invalid(format!("there is no tab named {:?}", window.tab)))?;
-    let count = tab["rows"].as_u64().and_then(|rows| usize::try_from(rows).ok()).unwrap_or(0);
-    let end = window.from.saturating_add(window.rows.unwrap_or(ROWS_DEFAULT)).min(count);
-    let rows = if window.from < end { cells(book, &window.tab, window.from, end)? } else { vec![] };
-    Ok(json!({
-        "tab": tab["title"],
-        "sheetId": tab["sheetId"],
-        "rowCount": tab["rows"],
-        "columnCount": tab["columns"],
-        "frozenRows": tab["frozenRows"],
-        "revision": book.revision(),
-        "from": window.from,
-        "rows": rows,
-    }))
+fn frozen_rows(sheet: &Sheet) -> u64 {
+    sheet.grid_properties.get("frozenRowCount").and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn cells(book: &Spreadsheet, tab: &str, from: usize, end: usize) -> Result<Vec<Value>, ApiError> {
-    let range = format!("'{}'!{}:{end}", tab.replace('\'', "''"), from + 1);
-    let fields = "sheets.data(startRow,rowData.values(userEnteredValue,effectiveValue,\
-                  formattedValue,note))";
-    let answer = book.get(&query(&[
-        ("ranges", range),
-        ("includeGridData", "true".to_owned()),
-        ("fields", fields.to_owned()),
-    ]))?;
-    let data = answer.pointer("/sheets/0/data/0/rowData").and_then(Value::as_array);
-    let rows = data.into_iter().flatten().map(|row| {
-        let values = row.get("values").and_then(Value::as_array);
-        let mut cells: Vec<Value> = values.into_iter().flatten().map(cell).collect();
-        while cells.last().is_some_and(|cell| cell.as_object().is_some_and(Map::is_empty)) {
-            cells.pop();
-        }
-        Value::Array(cells)
-    });
-    let mut rows: Vec<Value> = rows.collect();
-    while rows.last().is_some_and(|row| row.as_array().is_some_and(Vec::is_empty)) {
+/// The cells of a window, with everything behind the last one that has something in it left out.
+pub(crate) fn grid(book: &Spreadsheet, window: &Window) -> Result<Grid, NoSuchTab> {
+    let sheet = book
+        .tabs()
+        .find(|sheet| sheet.title == window.tab)
+        .ok_or_else(|| NoSuchTab(window.tab.clone()))?;
+    let wanted = window.rows.unwrap_or(ROWS_DEFAULT);
+    let end = window.from.saturating_add(wanted).min(sheet.rows).min(sheet.stored_rows());
+    let eval = Evaluator::new(book);
+    let mut rows: Vec<Vec<Seen>> = (window.from..end)
+        .map(|row| {
+            let cells = sheet.row(row).iter().take(sheet.cols).enumerate();
+            let mut seen: Vec<Seen> =
+                cells.map(|(col, cell)| see(book, &eval, cell, (sheet.id, row, col))).collect();
+            while seen.last().is_some_and(|seen| seen.t.is_none()) {
+                seen.pop();
+            }
+            seen
+        })
+        .collect();
+    while rows.last().is_some_and(Vec::is_empty) {
         rows.pop();
     }
-    Ok(rows)
+    Ok(Grid {
+        tab: sheet.title.clone(),
+        sheet_id: sheet.id,
+        row_count: sheet.rows,
+        column_count: sheet.cols,
+        frozen_rows: frozen_rows(sheet),
+        revision: book.revision(),
+        from: window.from,
+        rows,
+    })
 }
 
-/// One cell; `{}` when there is nothing in it.
-fn cell(data: &Value) -> Value {
-    let mut cell = Map::new();
-    let effective = data.get("effectiveValue").and_then(Value::as_object);
-    if let Some((kind, value)) = effective.and_then(|value| value.iter().next()) {
-        let (letter, value) = match kind.as_str() {
-            "numberValue" => ("n", value.clone()),
-            "stringValue" => ("s", value.clone()),
-            "boolValue" => ("b", value.clone()),
-            _ => {
-                ("e", data.get("formattedValue").cloned().unwrap_or_else(|| value["type"].clone()))
-            }
-        };
-        cell.insert("v".to_owned(), value);
-        cell.insert("t".to_owned(), json!(letter));
-    }
-    if let Some(formula) = data.pointer("/userEnteredValue/formulaValue") {
-        cell.insert("f".to_owned(), formula.clone());
-    }
-    if let Some(shown) = data.get("formattedValue") {
-        cell.insert("fmt".to_owned(), shown.clone());
-    }
-    if let Some(note) = data.get("note") {
-        cell.insert("note".to_owned(), note.clone());
-    }
-    if !cell.is_empty() && !cell.contains_key("t") {
-        cell.insert("v".to_owned(), Value::Null);
-        cell.insert("t".to_owned(), json!(""));
-    }
-    Value::Object(cell)
+fn see(
+    book: &Spreadsheet,
+    eval: &Evaluator<'_>,
+    cell: &Cell,
+    (sheet, row, col): (i64, usize, usize),
+) -> Seen {
+    let note = cell.note().map(str::to_owned);
+    let value = match &cell.entered {
+        None => Scalar::Empty,
+        Some(Entered::Number(number)) => Scalar::Number(*number),
+        Some(Entered::Text(text)) => Scalar::text(text),
+        Some(Entered::Bool(value)) => Scalar::Bool(*value),
+        Some(Entered::Formula(_)) => eval.value(sheet, row, col),
+    };
+    let title = |id| book.sheet(id).map(|sheet| sheet.title.clone());
+    let formula = cell.entered.as_ref().and_then(Entered::formula).map(|it| it.text(&title));
+    let (t, v) = match &value {
+        Scalar::Empty if note.is_none() && formula.is_none() => return Seen::default(),
+        Scalar::Empty => ("", Value::Null),
+        Scalar::Number(number) => ("n", number_json(*number)),
+        Scalar::Text(text) => ("s", text.as_ref().into()),
+        Scalar::Bool(value) => ("b", (*value).into()),
+        Scalar::Error(error) => ("e", error.kind.shown().into()),
+    };
+    let fmt = (value != Scalar::Empty).then(|| format::shown(&value, cell.number_format()));
+    Seen { v: Some(v), t: Some(t), f: formula, fmt, note }
 }

@@ -152,14 +152,12 @@ pub fn unquote(text: &str) -> Option<(String, &str)> {
 
 /// Reads `A1`, `A1:B2`, `A:B`, `1:2`, `A2:B`; reversed corners are put in order.
 pub fn parse_cells(text: &str) -> Option<(Span, Span)> {
-    let (first, second) = match text.split_once(':') {
-        Some((first, second)) => (corner(first)?, corner(second)?),
-        None => {
-            let (row, col) = corner(text)?;
-            let (row, col) = (row?, col?);
-            return Some((Span::new(row, row + 1), Span::new(col, col + 1)));
-        }
+    let Some((first, second)) = text.split_once(':') else {
+        let (row, col) = corner(text)?;
+        let (row, col) = (row?, col?);
+        return Some((Span::new(row, row + 1), Span::new(col, col + 1)));
     };
+    let (first, second) = (corner(first)?, corner(second)?);
     let rows = order(first.0, second.0);
     let cols = order(first.1, second.1);
     Some((rows, cols))

@@ -221,10 +221,11 @@ impl Scalar {
 /// A number as Google prints it in JSON: whole numbers without a fraction.
 pub fn number_json(number: f64) -> Value {
     // 2^53: beyond it the f64 form is the honest one.
-    if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
-        if let Ok(whole) = format!("{number:.0}").parse::<i64>() {
-            return Value::from(whole);
-        }
+    if number.fract() == 0.0
+        && number.abs() <= 9_007_199_254_740_992.0
+        && let Ok(whole) = format!("{number:.0}").parse::<i64>()
+    {
+        return Value::from(whole);
     }
     Value::from(number)
 }

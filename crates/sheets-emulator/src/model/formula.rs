@@ -160,6 +160,13 @@ enum Token {
     Comma,
 }
 
+/// What stands at the start of a text.
+enum Cut {
+    Token(Token),
+    Blank,
+    Unreadable,
+}
+
 /// Cuts the text into tokens and into the pieces it is printed from again.
 fn scan(
     body: &str,
@@ -171,26 +178,23 @@ fn scan(
     let mut pieces: Vec<Piece> = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
-        let (token, length) = match next_reference(rest, tab) {
-            Some((reference, length)) => {
-                refs.push(reference);
-                pieces.push(Piece::Ref(refs.len() - 1));
-                (Some(Some(Token::Ref(refs.len() - 1))), length)
+        let (cut, length) = if let Some((reference, length)) = next_reference(rest, tab) {
+            refs.push(reference);
+            pieces.push(Piece::Ref(refs.len() - 1));
+            (Cut::Token(Token::Ref(refs.len() - 1)), length)
+        } else {
+            let (cut, length) = next_token(rest);
+            match pieces.last_mut() {
+                Some(Piece::Text(text)) => text.push_str(&rest[..length]),
+                _ => pieces.push(Piece::Text(rest[..length].to_owned())),
             }
-            None => {
-                let (token, length) = next_token(rest);
-                match pieces.last_mut() {
-                    Some(Piece::Text(text)) => text.push_str(&rest[..length]),
-                    _ => pieces.push(Piece::Text(rest[..length].to_owned())),
-                }
-                (token, length)
-            }
+            (cut, length)
         };
-        operators += usize::from(matches!(token, Some(Some(Token::Op(_) | Token::Percent))));
-        match (token, &mut tokens) {
-            (Some(Some(token)), Some(list)) => list.push(token),
-            (Some(None), _) | (_, None) => {}
-            (None, list) => *list = None,
+        operators += usize::from(matches!(cut, Cut::Token(Token::Op(_) | Token::Percent)));
+        match (cut, &mut tokens) {
+            (Cut::Token(token), Some(list)) => list.push(token),
+            (Cut::Blank, _) | (_, None) => {}
+            (Cut::Unreadable, list) => *list = None,
         }
         rest = &rest[length..];
     }
@@ -237,12 +241,12 @@ fn next_reference(text: &str, tab: &dyn Fn(&str) -> Option<i64>) -> Option<(Refe
     Some((Reference { tab, corners: Some((first, last)) }, text.len() - cells.len() + used))
 }
 
-/// The next token that is no reference. Outer `None`: unreadable; inner `None`: blank space.
-fn next_token(text: &str) -> (Option<Option<Token>>, usize) {
-    let Some(first) = text.chars().next() else { return (None, 0) };
-    let simple = |token: Token, length: usize| (Some(Some(token)), length);
+/// The next token that is no reference, and its length in bytes.
+fn next_token(text: &str) -> (Cut, usize) {
+    let Some(first) = text.chars().next() else { return (Cut::Unreadable, 0) };
+    let simple = |token: Token, length: usize| (Cut::Token(token), length);
     if first.is_whitespace() {
-        return (Some(None), first.len_utf8());
+        return (Cut::Blank, first.len_utf8());
     }
     for (mark, op) in TWO_CHARS {
         if text.starts_with(mark) {
@@ -270,29 +274,29 @@ fn next_token(text: &str) -> (Option<Option<Token>>, usize) {
             let length = text.find(|c| !is_word(c)).unwrap_or(text.len());
             simple(Token::Word(text[..length].to_owned()), length)
         }
-        c => (None, c.len_utf8()),
+        c => (Cut::Unreadable, c.len_utf8()),
     }
 }
 
 const TWO_CHARS: [(&str, Operator); 3] =
     [("<>", Operator::Unequal), ("<=", Operator::LessEqual), (">=", Operator::GreaterEqual)];
 
-fn string_token(text: &str) -> (Option<Option<Token>>, usize) {
+fn string_token(text: &str) -> (Cut, usize) {
     let mut out = String::new();
     let mut at = 1;
     while let Some(end) = text[at..].find('"') {
         out.push_str(&text[at..at + end]);
         at += end + 1;
         if !text[at..].starts_with('"') {
-            return (Some(Some(Token::Text(out))), at);
+            return (Cut::Token(Token::Text(out)), at);
         }
         out.push('"');
         at += 1;
     }
-    (None, text.len())
+    (Cut::Unreadable, text.len())
 }
 
-fn error_token(text: &str) -> (Option<Option<Token>>, usize) {
+fn error_token(text: &str) -> (Cut, usize) {
     const KINDS: [ErrorKind; 7] = [
         ErrorKind::Parse,
         ErrorKind::DivideByZero,
@@ -303,12 +307,12 @@ fn error_token(text: &str) -> (Option<Option<Token>>, usize) {
         ErrorKind::NotAvailable,
     ];
     match KINDS.into_iter().find(|kind| text.starts_with(kind.shown())) {
-        Some(kind) => (Some(Some(Token::Error(kind))), kind.shown().len()),
-        None => (None, 1),
+        Some(kind) => (Cut::Token(Token::Error(kind)), kind.shown().len()),
+        None => (Cut::Unreadable, 1),
     }
 }
 
-fn number_token(text: &str) -> (Option<Option<Token>>, usize) {
+fn number_token(text: &str) -> (Cut, usize) {
     let bytes = text.as_bytes();
     let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
     if matches!(bytes.get(end), Some(b'e' | b'E')) {
@@ -319,8 +323,8 @@ fn number_token(text: &str) -> (Option<Option<Token>>, usize) {
         }
     }
     match text[..end].parse::<f64>() {
-        Ok(number) => (Some(Some(Token::Number(number))), end),
-        Err(_) => (None, end.max(1)),
+        Ok(number) => (Cut::Token(Token::Number(number)), end),
+        Err(_) => (Cut::Unreadable, end.max(1)),
     }
 }
 

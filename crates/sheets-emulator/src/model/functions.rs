@@ -25,14 +25,7 @@ pub(crate) fn call(
         ("AND" | "OR", [_, ..]) => logic(eval, name, arguments, frame),
         ("CONCATENATE", [_, ..]) => concatenate(eval, arguments, frame),
         ("IF", [condition, branches @ ..]) if (1..=2).contains(&branches.len()) => {
-            match truth(&eval.scalar(condition, frame)?) {
-                Err(problem) => Ok(Scalar::Error(problem)),
-                Ok(true) => eval.scalar(&branches[0], frame),
-                Ok(false) => match branches.get(1) {
-                    Some(other) => eval.scalar(other, frame),
-                    None => Ok(Scalar::Bool(false)),
-                },
-            }
+            choose(eval, condition, branches, frame)
         }
         ("IFERROR", [value, rest @ ..]) if rest.len() <= 1 => match eval.scalar(value, frame)? {
             Scalar::Error(_) => match rest.first() {
@@ -71,6 +64,22 @@ pub(crate) fn call(
             [],
         ) => wrong("at least 1"),
         _ => Ok(error(ErrorKind::Name, &format!("Unknown function: '{name}'."))),
+    }
+}
+
+fn choose(
+    eval: &Evaluator<'_>,
+    condition: &Expr,
+    branches: &[Expr],
+    frame: Frame<'_>,
+) -> Result<Scalar, Deferred> {
+    match truth(&eval.scalar(condition, frame)?) {
+        Err(problem) => Ok(Scalar::Error(problem)),
+        Ok(true) => eval.scalar(&branches[0], frame),
+        Ok(false) => match branches.get(1) {
+            Some(other) => eval.scalar(other, frame),
+            None => Ok(Scalar::Bool(false)),
+        },
     }
 }
 

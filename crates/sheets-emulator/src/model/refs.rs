@@ -89,17 +89,19 @@ impl Reference {
     #[must_use]
     pub fn copied(&self, rows: isize, cols: isize) -> Self {
         let corner = |corner: Corner| -> Option<Corner> {
-            Some(Corner { row: slide(corner.row, rows)?, col: slide(corner.col, cols)? })
+            let moved = Corner {
+                row: corner.row.and_then(|pin| slide(pin, rows)),
+                col: corner.col.and_then(|pin| slide(pin, cols)),
+            };
+            let whole = moved.row.is_some() == corner.row.is_some()
+                && moved.col.is_some() == corner.col.is_some();
+            whole.then_some(moved)
         };
-        let corners = self.corners.and_then(|(first, last)| {
-            Some((
-                corner(first)?,
-                match last {
-                    Some(last) => Some(corner(last)?),
-                    None => None,
-                },
-            ))
-        });
+        let corners = match self.corners {
+            Some((first, None)) => corner(first).map(|first| (first, None)),
+            Some((first, Some(last))) => corner(first).zip(corner(last).map(Some)),
+            None => None,
+        };
         Self { tab: self.tab.clone(), corners }
     }
 
@@ -133,13 +135,11 @@ fn join(a: Option<Pin>, b: Option<Pin>) -> Span {
     }
 }
 
-fn slide(pin: Option<Pin>, by: isize) -> Option<Option<Pin>> {
-    match pin {
-        Some(Pin { index, absolute: false }) => {
-            Some(Some(Pin { index: index.checked_add_signed(by)?, absolute: false }))
-        }
-        other => Some(other),
+fn slide(pin: Pin, by: isize) -> Option<Pin> {
+    if pin.absolute {
+        return Some(pin);
     }
+    Some(Pin { index: pin.index.checked_add_signed(by)?, ..pin })
 }
 
 fn replace(corners: (Corner, Option<Corner>), rows: Span, cols: Span) -> (Corner, Option<Corner>) {

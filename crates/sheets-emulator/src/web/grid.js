@@ -33,7 +33,8 @@ async function load(block, compare) {
     if (before && compare) mark(block, before, state.blocks.get(block));
     draw();
   } catch (error) {
-    toast(error.message);
+    // A tab renamed meanwhile is asked for again by its new name.
+    if (generation === state.generation) toast(error.message);
   } finally {
     if (generation === state.generation) state.pending.delete(block);
   }

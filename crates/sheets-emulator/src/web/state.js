@@ -1,6 +1,6 @@
 // What the page knows, how it asks the emulator, and how cells are named and shown.
 
-export const ROW = 25, COLUMN = 116, GUTTER = 54, BLOCK = 100, FLASH_MS = 1800;
+export const ROW = 25, COLUMN = 116, GUTTER = 60, BLOCK = 100, FLASH_MS = 1800;
 export const $ = (id) => document.getElementById(id);
 
 export const state = {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-use sheets_emulator::http::{Options, Role};
+use sheets_emulator::http::{Emulator, Fault, FaultFilter, FaultKind, Options, Role};
 
 use super::{BATCH, SPREADSHEETS, World, add_tab};
 
@@ -193,4 +193,31 @@ async fn a_token_in_the_query_is_taken_and_never_logged() {
     let reply = world.send(world.request(Method::GET, &path, "")).await.unwrap();
     assert_eq!(reply.status, StatusCode::OK);
     assert!(!format!("{:?}", world.emulator.log().calls()).contains(&token));
+}
+
+#[tokio::test]
+async fn the_token_endpoint_has_its_own_weather() {
+    let world = World::new().await;
+    let fault = Fault::once(FaultKind::Unavailable { applied: false }, FaultFilter::Token);
+    world.emulator.faults().arm(fault);
+    assert_eq!(world.get("/v4/spreadsheets/s").await.status, StatusCode::OK);
+    let form = || format!("grant_type={GRANT}&assertion={}", jwt(&claims()));
+    assert_eq!(exchange(&world, form()).await.0, 503);
+    assert_eq!(exchange(&world, form()).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_stopped_emulator_frees_its_port_and_a_senseless_clock_is_refused() {
+    let world = World::new().await;
+    let address = world.emulator.address();
+    world.emulator.stop().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    for clock_rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let refused = Emulator::start(Options { clock_rate, ..Options::default() }).await;
+        assert!(refused.unwrap_err().to_string().contains("clock rate"));
+    }
+    let taken = World::new().await;
+    let listen = taken.emulator.address();
+    let refused = Emulator::start(Options { listen, ..Options::default() }).await.unwrap_err();
+    assert!(refused.to_string().contains("choose another address"));
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Reply;
-use crate::api::convert::{area, entered, index, int, list, part, text};
+use super::parts::Parts;
+use crate::api::convert::{area, index, int, list, part};
 use crate::api::error::ApiError;
 use crate::api::fields::{Mask, request_mask};
 use crate::model::Spreadsheet;
 use crate::model::area::{Area, Rect};
 use crate::model::cell::Cell;
+use crate::model::grid::Sheet;
 use crate::model::shift::{Axis, Move};
 
 /// `updateCells`: from `start` nothing else is touched; in a `range` what `rows` do not cover is cleared.
@@ -56,7 +58,7 @@ pub(super) fn append(book: &mut Spreadsheet, body: &Value) -> Reply {
     let sheet = int(body, "sheetId").unwrap_or(0);
     let rows = list(body, "rows");
     let grid = grid(book, sheet)?;
-    let start = book.sheet(sheet).map_or(0, |tab| tab.data_end());
+    let start = book.sheet(sheet).map_or(0, Sheet::data_end);
     let end = start + rows.len();
     if end > grid.r1 {
         book.admit(sheet, end, grid.c1)?;
@@ -82,11 +84,12 @@ pub(super) fn repeat(book: &mut Spreadsheet, body: &Value) -> Reply {
         return Ok(None);
     }
     book.check_protection(&rect.on(area.sheet))?;
-    let pattern = Pattern::read(book, area.sheet, part(body, "cell"), &mask)?;
+    let parts = Parts::of(&mask);
+    let pattern = parts.read(book, area.sheet, part(body, "cell"))?;
     for row in rect.r0..rect.r1 {
         for col in rect.c0..rect.c1 {
             let mut cell = book.sheet(area.sheet).map(|tab| tab.copy(row, col)).unwrap_or_default();
-            pattern.put(&mut cell, row - rect.r0, col - rect.c0);
+            parts.put(&pattern, &mut cell, row - rect.r0, col - rect.c0);
             if let Some(tab) = book.sheet_mut(area.sheet) {
                 tab.put(row, col, cell);
             }
@@ -146,13 +149,14 @@ fn write_rows(
     rows: &[Value],
     mask: &Mask,
 ) -> Result<(), ApiError> {
+    let parts = Parts::of(mask);
     for (down, row) in rows.iter().enumerate() {
         for (right, data) in list(row, "values").iter().enumerate() {
             let (row, col) = (target.r0 + down, target.c0 + right);
-            let pattern = Pattern::read(book, sheet, data, mask)?;
+            let pattern = parts.read(book, sheet, data)?;
             if let Some(tab) = book.sheet_mut(sheet) {
                 let mut cell = tab.copy(row, col);
-                pattern.put(&mut cell, 0, 0);
+                parts.put(&pattern, &mut cell, 0, 0);
                 tab.put(row, col, cell);
             }
         }
@@ -170,141 +174,10 @@ fn clear_uncovered(book: &mut Spreadsheet, sheet: i64, rect: Rect, rows: &[Value
         .map(|(row, col, _)| (row, col))
         .filter(|(row, col)| !covered(*row, *col))
         .collect();
-    let nothing = Pattern::empty(mask);
+    let parts = Parts::of(mask);
+    let nothing = Cell::default();
     for (row, col) in stale {
-        tab.edit(row, col, |cell| nothing.put(cell, 0, 0));
-    }
-}
-
-/// A `CellData` read once, with the mask that says which parts of it count.
-struct Pattern {
-    cell: Cell,
-    value: bool,
-    note: bool,
-    validation: bool,
-    runs: bool,
-    format: Option<Mask>,
-}
-
-impl Pattern {
-    fn empty(mask: &Mask) -> Self {
-        Self {
-            cell: Cell::default(),
-            value: mask.wants("userEnteredValue"),
-            note: mask.wants("note"),
-            validation: mask.wants("dataValidation"),
-            runs: mask.wants("textFormatRuns"),
-            format: mask.below("userEnteredFormat"),
-        }
-    }
-
-    fn read(
-        book: &mut Spreadsheet,
-        sheet: i64,
-        data: &Value,
-        mask: &Mask,
-    ) -> Result<Self, ApiError> {
-        let mut pattern = Self::empty(mask);
-        if pattern.value {
-            pattern.cell.entered = entered(book, part(data, "userEnteredValue"))?;
-        }
-        let format = part(data, "userEnteredFormat");
-        let given = |key: &str| data.get(key).filter(|value| !value.is_null());
-        let validation = given("dataValidation").map(|rule| Arc::new(rule.clone()));
-        let runs = given("textFormatRuns").map(|runs| Arc::new(runs.clone()));
-        let note = text(data, "note");
-        let shared = match (&pattern.format, format.as_object()) {
-            (Some(_), Some(map)) if !map.is_empty() => {
-                check_format(format)?;
-                book.sheet_mut(sheet).map(|tab| tab.share_format(format))
-            }
-            _ => None,
-        };
-        pattern.cell.edit_extra(|extra| {
-            extra.note = note.map(Into::into);
-            extra.format = shared;
-            extra.validation = validation;
-            extra.runs = runs;
-        });
-        Ok(pattern)
-    }
-
-    /// Writes the selected parts into a cell that lies `down` and `right` of where the pattern was written for.
-    fn put(&self, cell: &mut Cell, down: usize, right: usize) {
-        if self.value {
-            cell.entered.clone_from(&self.cell.entered);
-            if let Some(crate::model::cell::Entered::Formula(formula)) = &mut cell.entered {
-                let by = |steps: usize| isize::try_from(steps).unwrap_or(isize::MAX);
-                if down + right > 0 {
-                    **formula = formula.copied(by(down), by(right));
-                }
-            }
-        }
-        let new = self.cell.extra.as_deref().cloned().unwrap_or_default();
-        if cell.extra.is_none() && self.cell.extra.is_none() {
-            return;
-        }
-        cell.edit_extra(|extra| {
-            if self.note {
-                extra.note = new.note;
-            }
-            if self.validation {
-                extra.validation = new.validation;
-            }
-            if self.runs {
-                extra.runs = new.runs;
-            }
-            match &self.format {
-                Some(mask) if mask.is_everything() => extra.format = new.format,
-                Some(mask) => {
-                    extra.format = overlay(extra.format.take(), new.format.as_deref(), mask);
-                }
-                None => {}
-            }
-        });
-    }
-}
-
-fn check_format(format: &Value) -> Result<(), ApiError> {
-    let number = part(format, "numberFormat");
-    let untyped = text(number, "type").is_none_or(|kind| kind.ends_with("UNSPECIFIED"));
-    if !number.is_null() && untyped {
-        return Err(ApiError::invalid(
-            "Invalid value for userEnteredFormat.numberFormat: type must be set.",
-        ));
-    }
-    Ok(())
-}
-
-/// The old format with the fields of the mask replaced by (or, where absent, removed like) the new one's.
-fn overlay(old: Option<Arc<Value>>, new: Option<&Value>, mask: &Mask) -> Option<Arc<Value>> {
-    let mut merged = old.map_or(Value::Null, |old| old.as_ref().clone());
-    merge(&mut merged, new.unwrap_or(&Value::Null), mask);
-    let empty = merged.as_object().is_none_or(serde_json::Map::is_empty);
-    (!empty).then(|| Arc::new(merged))
-}
-
-/// Copies the selected fields of `new` over `old`; a selected field that `new` lacks is removed.
-pub(super) fn merge(old: &mut Value, new: &Value, mask: &Mask) {
-    if mask.is_everything() || mask.names().any(|name| name == "*") {
-        *old = new.clone();
-        return;
-    }
-    for name in mask.names() {
-        let Some(below) = mask.below(name) else { continue };
-        let mut inner = old.get(name).cloned().unwrap_or(Value::Null);
-        merge(&mut inner, new.get(name).unwrap_or(&Value::Null), &below);
-        let gone = inner.is_null() || inner.as_object().is_some_and(serde_json::Map::is_empty);
-        match (old.as_object_mut(), gone) {
-            (Some(map), true) => {
-                map.remove(name);
-            }
-            (Some(map), false) => {
-                map.insert(name.to_owned(), inner);
-            }
-            (None, true) => {}
-            (None, false) => *old = crate::model::cell::object(name, inner),
-        }
+        tab.edit(row, col, |cell| parts.put(&nothing, cell, 0, 0));
     }
 }
 

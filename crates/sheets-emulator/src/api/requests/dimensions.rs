@@ -9,6 +9,7 @@ use crate::api::error::ApiError;
 use crate::api::fields::request_mask;
 use crate::model::Spreadsheet;
 use crate::model::area::{Area, Rect, Span};
+use crate::model::grid::Sheet;
 use crate::model::shift::{Axis, Move};
 
 fn size(book: &Spreadsheet, sheet: i64, axis: Axis) -> usize {
@@ -81,12 +82,12 @@ pub(super) fn insert(book: &mut Spreadsheet, body: &Value) -> Reply {
     }
     if !inherit && at >= size {
         return Err(ApiError::invalid(format!(
-            "range.startIndex[{at}] must be less than the grid size ({size}) if inheritFromBefore is false."
+            "range.startIndex[{at}] must be less than the grid size ({size}) if inheritFromBefore is false"
         )));
     }
     if at > size {
         return Err(ApiError::invalid(format!(
-            "range.startIndex[{at}] must be less than or equal to the grid size ({size}) if inheritFromBefore is true."
+            "range.startIndex[{at}] must be less than or equal to the grid size ({size}) if inheritFromBefore is true"
         )));
     }
     admit_more(book, sheet, axis, end - at)?;
@@ -210,7 +211,7 @@ fn block(book: &Spreadsheet, body: &Value) -> Result<(i64, Rect, Axis), ApiError
     let area = area(book, part(body, "range"))?;
     let axis = axis(body, "shiftDimension")?;
     let rect = book.rect_of(&area)?;
-    let grid = book.sheet(area.sheet).map_or(rect, |tab| tab.bounds());
+    let grid = book.sheet(area.sheet).map_or(rect, Sheet::bounds);
     let moved = match axis {
         Axis::Rows => Rect { r1: grid.r1, ..rect },
         Axis::Cols => Rect { c1: grid.c1, ..rect },

@@ -9,6 +9,7 @@ use crate::api::error::ApiError;
 use crate::model::Spreadsheet;
 use crate::model::area::{Area, Rect};
 use crate::model::cell::{Cell, object};
+use crate::model::grid::Sheet;
 use crate::model::human::sorted_order;
 
 /// `sortRange`; `dimensionIndex` is the column of the tab, not of the range.
@@ -30,7 +31,7 @@ pub(super) fn sort(book: &mut Spreadsheet, body: &Value) -> Reply {
     }
     guard(book, range.sheet, rect)?;
     // Rows behind the last stored one are all empty and stay where they are.
-    let stored = book.sheet(range.sheet).map_or(0, |tab| tab.stored_rows());
+    let stored = book.sheet(range.sheet).map_or(0, Sheet::stored_rows);
     rect.r1 = rect.r1.min(stored.max(rect.r0));
     let order = sorted_order(book, range.sheet, rect, &specs);
     book.reorder_rows(range.sheet, rect, &order);

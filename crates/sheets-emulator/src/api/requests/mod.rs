@@ -5,6 +5,7 @@ mod dimensions;
 mod find;
 mod layout;
 mod metadata;
+mod parts;
 mod paste;
 mod ranges;
 mod sheets;

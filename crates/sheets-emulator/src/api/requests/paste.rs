@@ -10,6 +10,7 @@ use crate::model::Spreadsheet;
 use crate::model::area::Rect;
 use crate::model::cell::{Cell, Entered, Scalar};
 use crate::model::eval::Evaluator;
+use crate::model::grid::Sheet;
 use crate::model::refs::{Reference, Tab};
 use crate::model::structure::distance;
 
@@ -85,7 +86,7 @@ pub(super) fn copy(book: &mut Spreadsheet, body: &Value) -> Reply {
 }
 
 fn check_room(book: &Spreadsheet, sheet: i64, rect: Rect) -> Result<(), ApiError> {
-    let grid = book.sheet(sheet).map_or(rect, |tab| tab.bounds());
+    let grid = book.sheet(sheet).map_or(rect, Sheet::bounds);
     if rect.r1 > grid.r1 || rect.c1 > grid.c1 {
         return Err(ApiError::invalid(format!(
             "Range ({}) exceeds grid limits. Max rows: {}, max columns: {}",
@@ -113,10 +114,9 @@ fn put(new: &mut Cell, cell: &Cell, value: &Scalar, by: (isize, isize), kind: &s
             new.extra.clone_from(&cell.extra);
             if kind == "PASTE_NO_BORDERS" {
                 new.edit_extra(|extra| {
-                    if let Some(format) = &mut extra.format {
-                        if let Some(map) = std::sync::Arc::make_mut(format).as_object_mut() {
-                            map.remove("borders");
-                        }
+                    let format = extra.format.as_mut().map(std::sync::Arc::make_mut);
+                    if let Some(map) = format.and_then(Value::as_object_mut) {
+                        map.remove("borders");
                     }
                 });
             }

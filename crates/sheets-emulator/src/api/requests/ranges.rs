@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Reply;
-use super::cells::merge;
+use super::parts::merge;
 use crate::api::convert::{area, area_json, flag, int, list, part, text};
 use crate::api::error::ApiError;
 use crate::api::fields::request_mask;
@@ -129,10 +129,10 @@ fn read_protection(book: &Spreadsheet, id: i64, value: &Value) -> Result<Protect
         let editors = rest.entry("editors").or_insert_with(|| json!({}));
         let users =
             editors.as_object_mut().map(|map| map.entry("users").or_insert_with(|| json!([])));
-        if let Some(Value::Array(users)) = users {
-            if !users.iter().any(|user| user.as_str() == Some(caller)) {
-                users.push(caller.as_str().into());
-            }
+        if let Some(Value::Array(users)) = users
+            && !users.iter().any(|user| user.as_str() == Some(caller))
+        {
+            users.push(caller.as_str().into());
         }
     }
     Ok(Protection {

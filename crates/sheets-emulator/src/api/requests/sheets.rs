@@ -5,14 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Reply;
-use super::cells::merge;
+use super::parts::merge;
 use crate::api::convert::{flag, index, int, part, text};
 use crate::api::error::ApiError;
 use crate::api::fields::{Mask, request_mask};
 use crate::api::get::sheet_properties;
 use crate::model::cell::object;
 use crate::model::grid::Sheet;
-use crate::model::metadata::Place;
 use crate::model::shift::{Axis, Move};
 use crate::model::{NEW_TAB, Spreadsheet};
 
@@ -139,15 +138,14 @@ pub(super) fn duplicate(book: &mut Spreadsheet, body: &Value) -> Reply {
     let source = int(body, "sourceSheetId").unwrap_or(0);
     let mut copy = known(book, source)?.clone();
     copy.id = choose_id(book, body, "newSheetId")?;
-    copy.title = match text(body, "newSheetName").filter(|title| !title.is_empty()) {
-        Some(title) => title.to_owned(),
-        None => {
-            let base = format!("Copy of {}", copy.title);
-            if book.sheet_titled(&base).is_none() {
-                base
-            } else {
-                free_title(book, &format!("{base} "))
-            }
+    copy.title = if let Some(title) = text(body, "newSheetName").filter(|title| !title.is_empty()) {
+        title.to_owned()
+    } else {
+        let base = format!("Copy of {}", copy.title);
+        if book.sheet_titled(&base).is_none() {
+            base
+        } else {
+            free_title(book, &format!("{base} "))
         }
     };
     check_title(book, copy.id, &copy.title)?;
@@ -156,7 +154,9 @@ pub(super) fn duplicate(book: &mut Spreadsheet, body: &Value) -> Reply {
         area.sheet = copy.id;
     }
     for (areas, _) in &mut copy.rules {
-        areas.iter_mut().for_each(|area| area.sheet = copy.id);
+        for area in areas {
+            area.sheet = copy.id;
+        }
     }
     let place = index(body, "insertSheetIndex")?.unwrap_or(0).min(book.sheets.len());
     let reply = object("properties", sheet_properties(place, &copy));
@@ -263,11 +263,6 @@ fn resize(book: &mut Spreadsheet, id: i64, axis: Axis, old: usize, new: usize) {
         book.move_dimension(id, axis, Move::Insert { at: old, count: new - old });
     } else if new < old {
         book.move_dimension(id, axis, Move::Delete { at: new, count: old - new });
-        book.remove_metadata(|entry| match entry.place {
-            Place::Row(sheet, row) => axis == Axis::Rows && sheet == id && row >= new,
-            Place::Column(sheet, col) => axis == Axis::Cols && sheet == id && col >= new,
-            Place::Spreadsheet | Place::Sheet(_) => false,
-        });
     }
 }
 

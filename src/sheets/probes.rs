@@ -5,10 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    fault::Fault,
-    sheets::{FenceKind, SheetsClient},
-};
+use super::{FenceKind, SheetsClient};
+use crate::fault::Fault;
 
 /// Results by spreadsheet, in `probes.json` of the data folder. Losing the file costs a new probe.
 #[derive(Debug)]
@@ -23,7 +21,11 @@ impl Probes {
     }
 
     /// Probes every spreadsheet that was not probed before and tells the client its kind of fence. Gives the reads and writes spent.
-    pub async fn run(&self, client: &SheetsClient, spreadsheets: &[String]) -> Result<[u64; 2], Fault> {
+    pub async fn run(
+        &self,
+        client: &SheetsClient,
+        spreadsheets: &[String],
+    ) -> Result<[u64; 2], Fault> {
         let mut known = self.load();
         let mut spent = [0, 0];
         for spreadsheet in spreadsheets {
