@@ -270,9 +270,13 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
     use mysql_async::Error;
     match error {
         Error::Server(refused) => server_fault(refused, place, doing),
-        Error::Io(mysql_async::IoError::Tls(tls)) => Fault::Source(format!(
-            "{place}: no encrypted connection: {tls}; check tls and ca_file, or the server's certificate"
-        )),
+        Error::Io(mysql_async::IoError::Tls(tls)) => unencrypted(place, &tls.to_string()),
+        // The handshake's verdict on a certificate comes disguised as weather.
+        Error::Io(mysql_async::IoError::Io(io))
+            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
+        {
+            unencrypted(place, &io.to_string())
+        }
         Error::Io(io) => Fault::Transient(format!("{place}: {doing}: {io}")),
         Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             Fault::Source(format!(
@@ -283,6 +287,12 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
         Error::Other(other) => Fault::Transient(format!("{place}: {doing}: {other}")),
         Error::Url(url) => Fault::Configuration(format!("{place}: {url}")),
     }
+}
+
+fn unencrypted(place: &str, why: &str) -> Fault {
+    Fault::Source(format!(
+        "{place}: no encrypted connection: {why}; check tls and ca_file, or the server's certificate"
+    ))
 }
 
 fn server_fault(refused: &mysql_async::ServerError, place: &str, doing: &str) -> Fault {

@@ -1,6 +1,7 @@
 //! Everything that opens sockets, in one binary.
 
 mod containers;
+mod mysql_door;
 mod servers;
 mod sheets_door;
 mod store;
