@@ -2,6 +2,7 @@
 
 mod servers;
 mod sheets_door;
+mod slice;
 mod store;
 mod support;
 mod support_claims;
