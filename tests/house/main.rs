@@ -4,6 +4,7 @@ mod containers;
 mod mysql_door;
 mod servers;
 mod sheets_door;
+mod slice;
 mod store;
 mod support;
 mod support_claims;

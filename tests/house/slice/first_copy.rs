@@ -1,0 +1,69 @@
+//! A first copy of a table that is written to, killed in the middle.
+
+use super::{BOOK, LONG, Mapped, RATE, Stage, numbers};
+use crate::support::{
+    proxy::Proxy,
+    servers::{Flavor, Server, ServerOptions},
+    wait::wait_until,
+};
+
+const ROWS: u32 = 20_000;
+
+on_both! { a_first_copy_killed_in_the_middle_goes_on_where_it_stood_while_rows_change }
+
+fn a_first_copy_killed_in_the_middle_goes_on_where_it_stood_while_rows_change(flavor: Flavor) {
+    // A server of its own: what it sends is counted.
+    let server = Server::private(flavor, ServerOptions::default());
+    let mut stage =
+        Stage::on(server.database("slice"), &[Mapped::new("t", &["id", "name", "n"])], RATE);
+    let proxy = Proxy::start(stage.db.port);
+    stage.port = proxy.port();
+    stage.settings = "[sheets.flush]\nmax_rows = 1000\n[limits]\nchunk_rows = 1000".to_owned();
+    stage.db.sql("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(200), n INT)");
+    stage.db.sql(&format!(
+        "INSERT INTO t SELECT n * 2, REPEAT('long text ', 12), n FROM {}",
+        numbers(ROWS)
+    ));
+    let mut session = stage.db.session();
+    let mut round = 0_u32;
+    // Changes everywhere: before, in and behind the part that was copied.
+    let mut write = || {
+        round += 1;
+        let (a, b, c) = (round * 7919 % ROWS, round * 104_729 % ROWS, round * 1_299_709 % ROWS);
+        session.query(&format!(
+            "UPDATE t SET name = 'changed {round}' WHERE id = {}; DELETE FROM t WHERE id = {}; INSERT IGNORE INTO t VALUES ({}, 'new {round}', 0)",
+            a * 2, b * 2, c * 2 + 1,
+        ));
+    };
+    let known = |stage: &Stage| {
+        stage.status().and_then(|status| status["tables"][0]["rows"].as_u64()).unwrap_or(0)
+    };
+    let running = stage.run();
+    wait_until(LONG, "more than half of the rows", || {
+        write();
+        known(&stage) > u64::from(ROWS) * 6 / 10
+    });
+    let status = stage.status().unwrap();
+    assert_eq!(status["tables"][0]["state"], "copying", "{status:#?}");
+    running.kill9();
+    let (first, there) = (proxy.bytes_down(), stage.grid(BOOK, "Tab t!A2:A30000").len());
+    for _ in 0..20 {
+        write();
+    }
+    let mut running = stage.run();
+    wait_until(LONG, "the copy to be complete", || {
+        write();
+        stage.status().is_some_and(|status| status["tables"][0]["state"] == "live")
+    });
+    let second = proxy.bytes_down() - first;
+    stage.wait_equal(&mut running);
+    assert!(there > 10_000, "{there} rows at the kill");
+    // A copy from the start would have sent the larger part again.
+    assert!(second < first, "{first} bytes before the kill, {second} after it");
+    assert_eq!(stage.home.log().matches("copy complete").count(), 1);
+    let status = stage.status().unwrap();
+    assert_eq!(
+        (&status["tables"][0]["frozen"], &status["tables"][0]["strangers"]),
+        (&0.into(), &0.into())
+    );
+}
