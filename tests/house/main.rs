@@ -1,5 +1,6 @@
 //! Everything that opens sockets, in one binary.
 
+mod kills;
 mod servers;
 mod sheets_door;
 mod store;

@@ -1,0 +1,1 @@
+//! Two processes where there may be one.
