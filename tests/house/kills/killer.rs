@@ -8,7 +8,7 @@ use super::{
     BOOK, SOON,
     grid::Tab,
     rng::Rng,
-    stage::{Stage, tail},
+    stage::{Stage, Weather, tail},
     tables::TABLES,
     windows::{Kills, Window, carries_rows, classify, is_batch},
     writer::Progress,
@@ -17,6 +17,9 @@ use crate::support::{
     sheetwire::{Home, Running},
     wait::wait_until,
 };
+
+/// Kills beyond the wanted number, for what has not happened yet.
+const EXTRA_MAX: usize = 30;
 
 /// When a batch that was in flight at the kill is let go.
 #[derive(Debug, Clone, Copy)]
@@ -66,15 +69,21 @@ impl<'a> Killer<'a> {
         for aim in deck {
             self.round(home, aim);
         }
-        for _ in 0..10 {
-            for aim in Window::ALL {
-                if self.kills.of(aim) == 0 {
-                    self.round(home, aim);
-                }
-            }
+        for _ in 0..EXTRA_MAX {
+            let Some(aim) = self.wanting(home) else { break };
+            self.round(home, aim);
         }
         // The last one may have left something on its way.
         self.stage.emulator.faults().release_all();
+    }
+
+    /// What to aim at so that everything that shall happen has happened; `None` when it has.
+    fn wanting(&self, home: &Home) -> Option<Window> {
+        let missed = Window::ALL.into_iter().find(|window| self.kills.of(*window) == 0);
+        let weather = Weather::of(self.stage, home);
+        missed
+            .or((self.late.refused == 0).then_some(Window::InFlight))
+            .or((!weather.was_bad()).then_some(Window::Between))
     }
 
     /// Starts the product, waits for the moment, kills it, and sees what was hit.
@@ -137,7 +146,9 @@ impl<'a> Killer<'a> {
     fn stall(&mut self, home: &Home, mark: u64, kind: &FaultKind) {
         let mut since = mark;
         loop {
-            self.stage.emulator.faults().arm(Fault::once(kind.clone(), FaultFilter::BatchUpdate));
+            let skip = u32::try_from(self.rng.below(5)).unwrap();
+            let fault = Fault::once(kind.clone(), FaultFilter::BatchUpdate);
+            self.stage.emulator.faults().arm(Fault { skip, ..fault });
             let applied = matches!(kind, FaultKind::StallAfter { .. });
             let call = self.stage.wait_call(home, |call| {
                 let struck = call.ordinal > since && call.fault == Some(kind.name());
@@ -153,7 +164,7 @@ impl<'a> Killer<'a> {
     }
 
     fn some_moment(&mut self, home: &Home, mark: u64) {
-        let some = u64::try_from(self.rng.within(1..=12)).unwrap();
+        let some = u64::try_from(self.rng.within(1..=20)).unwrap();
         match self.rng.below(4) {
             0 => {}
             1 => self.progress.wait_transactions(some * 3, SOON),

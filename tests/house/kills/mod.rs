@@ -31,7 +31,7 @@ use self::{
     killer::Killer,
     person::Done,
     rng::Rng,
-    stage::{Stage, tail},
+    stage::{Stage, Weather, tail},
     windows::{Window, carries_rows},
     writer::{Progress, StopAtEnd, Writer},
 };
@@ -96,7 +96,10 @@ fn survive(flavor: Flavor) {
     let (kills, late) = (&killer.kills, &killer.late);
     eprintln!("{name}: {kills} {late:?}, {} transactions", progress.transactions());
     come_to_rest(&stage, &mut home, &done);
-    weather_was_bad(&stage, &home);
+    let weather = Weather::of(&stage, &home);
+    eprintln!("{name}: {weather:?}");
+    assert!(weather.was_bad(), "it was too easy: {weather:?}");
+    assert!(!home.log().contains("panicked"), "{}", tail(&home));
     for window in Window::ALL {
         assert!(kills.of(window) > 0, "no kill hit the window '{window}': {kills}");
     }
@@ -133,17 +136,4 @@ fn come_to_rest(stage: &Stage, home: &mut Home, done: &Done) {
     assert!(!written.iter().any(carries_rows), "it wrote rows again: {written:#?}");
     running.kill9();
     eprintln!("equal: {rows} rows, {cells} cells, {notes} notes beside their rows");
-}
-
-/// The run counts only if answers were lost and batches came late all the while.
-fn weather_was_bad(stage: &Stage, home: &Home) {
-    let calls = stage.emulator.log().calls();
-    let struck = |name: &str| calls.iter().filter(|call| call.fault == Some(name)).count();
-    let moved = home.log().matches("rows had moved").count();
-    let faults = ["answer_lost", "applied_late", "truncated_body", "unavailable"]
-        .map(|name| (name, struck(name)));
-    eprintln!("{} calls, {faults:?}, rows had moved {moved} times", calls.len());
-    assert!(struck("answer_lost") + struck("truncated_body") > 0, "no answer was lost");
-    assert!(struck("applied_late") > 0, "no batch came late");
-    assert!(!home.log().contains("panicked"), "{}", tail(home));
 }

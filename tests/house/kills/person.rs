@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sheets_emulator::{
-    http::Emulator,
+    http::{Call, Emulator},
     model::{HumanAct, Spreadsheet},
 };
 use tokio::runtime::Handle;
@@ -49,12 +49,15 @@ pub(super) fn work(
     progress: &Progress,
 ) -> Done {
     let mut done = Done::default();
+    let mut seen = 0;
     while !progress.stopped_within(Duration::ZERO) {
-        let seen = emulator.log().count();
-        let next = emulator.log().wait_for(Duration::from_millis(60), |call| call.ordinal > seen);
-        // Whether there was a call or none for a while: she does not wait for ever.
-        let _ = runtime.block_on(next);
-        if rng.percent(40) {
+        // Between two calls, best between a read and the write that believes it; or when there was no call for a while.
+        let patience = Duration::from_millis(60);
+        let wanted = |call: &Call| call.ordinal > seen && call.applied;
+        if let Ok(call) = runtime.block_on(emulator.log().wait_for(patience, wanted)) {
+            seen = call.ordinal;
+        }
+        if rng.percent(50) {
             let table = rng.below(TABLES.len());
             emulator.edit(BOOK, |book| act(book, rng, table, &mut done)).unwrap();
         }

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::{
     BOOK, RATE,
     tables::{self, TABLES},
+    windows::is_batch,
 };
 use crate::support::{
     database::Database,
@@ -103,8 +104,14 @@ impl Stage {
         for (kind, chance) in batches {
             self.emulator.faults().arm(Fault::sometimes(kind, FaultFilter::BatchUpdate, chance));
         }
-        let unavailable = FaultKind::Unavailable { applied: false };
-        self.emulator.faults().arm(Fault::sometimes(unavailable, FaultFilter::Reads, 0.02));
+        // An answer that takes its time is old when it comes: people have been faster.
+        let reads = [
+            (FaultKind::Unavailable { applied: false }, 0.02),
+            (FaultKind::Slow { for_ms: 800 }, 0.4),
+        ];
+        for (kind, chance) in reads {
+            self.emulator.faults().arm(Fault::sometimes(kind, FaultFilter::Reads, chance));
+        }
     }
 
     /// The comparison of one table with its tab.
@@ -146,4 +153,38 @@ pub(super) fn tail(home: &Home) -> String {
     let log = home.log();
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// What has gone wrong so far, beside the kills.
+#[derive(Debug)]
+pub(super) struct Weather {
+    /// Answers that were cut off after the batch was applied.
+    lost: usize,
+    /// Batches that Google has applied, or tried to, when nobody waited any more.
+    late: usize,
+    /// Answers that were a 503.
+    unavailable: usize,
+    /// Batches that hit rows which a person had moved.
+    moved: usize,
+}
+
+impl Weather {
+    /// As the call log and the product's log tell it.
+    pub(super) fn of(stage: &Stage, home: &Home) -> Self {
+        let calls = stage.emulator.log().calls();
+        let struck = |name: &str| {
+            calls.iter().filter(|call| is_batch(call) && call.fault == Some(name)).count()
+        };
+        Self {
+            lost: struck("answer_lost") + struck("truncated_body"),
+            late: struck("applied_late"),
+            unavailable: struck("unavailable"),
+            moved: home.log().matches("rows had moved").count(),
+        }
+    }
+
+    /// Whether each of it has happened.
+    pub(super) fn was_bad(&self) -> bool {
+        self.lost > 0 && self.late > 0 && self.unavailable > 0 && self.moved > 0
+    }
 }
