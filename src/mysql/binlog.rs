@@ -45,7 +45,7 @@ impl StreamOptions {
             server_id,
             heartbeat: Duration::from_secs(10),
             silence: Duration::from_secs(25),
-            start_within: Duration::from_secs(600),
+            start_within: Duration::from_mins(10),
         }
     }
 }

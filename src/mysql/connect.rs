@@ -82,7 +82,7 @@ impl ServerOptions {
             tls: Tls::VerifyIdentity,
             ca_file: None,
             connect_within: Duration::from_secs(10),
-            answer_within: Duration::from_secs(60),
+            answer_within: Duration::from_mins(1),
         }
     }
 

@@ -422,7 +422,7 @@ mod tests {
             (93, 0x73CE_6BC1),
             (1, 0x977C_2961),
             (2, 0x611C_138D),
-            (17, 0x8BE1_E269),
+            (25, 0x2F17_77AE),
             (34, 0xDCF1_3D17),
         ];
         assert_eq!(written, expected);

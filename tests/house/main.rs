@@ -1,5 +1,6 @@
 //! Everything that opens sockets, in one binary.
 
+mod containers;
 mod kills;
 mod servers;
 mod sheets_door;

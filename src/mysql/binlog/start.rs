@@ -7,7 +7,7 @@ use super::StreamOptions;
 use crate::{
     fault::Fault,
     mysql::{
-        connect::{Session, fault_of},
+        connect::{Session, fault_of, named},
         mariadb, standing,
     },
 };
@@ -77,10 +77,37 @@ async fn check_list(session: &mut Session, ours: &GtidList) -> Result<(), Fault>
     let end: GtidList = standing::parse(session, &text)?;
     let ahead = ours.ahead_of(&end);
     if ahead.is_empty() {
-        return Ok(());
+        return check_oldest(session, ours).await;
     }
     Err(Fault::Source(format!(
         "{} ends at {end} and lacks what was already read: {ahead}; it is a replica that lags, or was restored; wait for it, or copy the tables again",
+        session.place()
+    )))
+}
+
+/// MariaDB's oldest file begins with a list of everything that was thrown away before it.
+async fn check_oldest(session: &mut Session, ours: &GtidList) -> Result<(), Fault> {
+    let Some(oldest) = standing::log_files(session).await?.into_iter().next() else {
+        return Ok(());
+    };
+    let name = oldest.replace('\'', "''");
+    let rows = session.query(&format!("SHOW BINLOG EVENTS IN '{name}' LIMIT 4")).await?;
+    let list = rows.iter().find_map(|row| {
+        let kind: String = named(row, "Event_type")?;
+        kind.eq_ignore_ascii_case("Gtid_list").then(|| named::<String>(row, "Info"))?
+    });
+    let list = list.unwrap_or_default();
+    let mut before = GtidList::default();
+    for part in list.trim_matches(['[', ']']).split(',').filter(|part| !part.trim().is_empty()) {
+        let one: GtidList = standing::parse(session, part)?;
+        before.extend(&one);
+    }
+    let purged = before.ahead_of(ours);
+    if purged.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::Source(format!(
+        "{} has thrown away transactions that were never read: those behind {ours} up to {purged}; copy the tables again, and keep the binlog longer (binlog_expire_logs_seconds)",
         session.place()
     )))
 }

@@ -26,6 +26,11 @@ impl GtidList {
         self.domains.insert(domain, (server, sequence));
     }
 
+    /// Takes the last transactions of another list over, domain by domain.
+    pub fn extend(&mut self, later: &Self) {
+        self.domains.extend(&later.domains);
+    }
+
     /// The last server and sequence number of a domain.
     pub fn last(&self, domain: u32) -> Option<(u32, u64)> {
         self.domains.get(&domain).copied()

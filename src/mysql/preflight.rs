@@ -1,0 +1,429 @@
+//! What a server must be set to before it is followed: each finding says what was found, and the statement that cures it.
+
+use std::collections::BTreeMap;
+
+use sheetwire_engine::position::Position;
+
+use super::{
+    binlog::start::check_position,
+    connect::{Session, at, named},
+    grants, sql, standing,
+};
+use crate::{fault::Fault, ports::MappedTable};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Works, with a risk that the finding names.
+    Warn,
+    /// Must be cured first.
+    Fail,
+}
+
+/// One thing that was looked at and is not as it should be, or is worth saying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub level: Level,
+    /// What was looked at: a variable, a grant, a table.
+    pub what: String,
+    /// What it is, and why that matters.
+    pub found: String,
+    /// What to do; empty for [`Level::Info`].
+    pub cure: String,
+}
+
+/// What is going to be done with the server.
+#[derive(Debug, Clone)]
+pub struct PreflightRequest<'a> {
+    /// Tables that are followed.
+    pub tables: &'a [MappedTable],
+    /// Our number among its replicas.
+    pub server_id: u32,
+    /// Where we would go on, if anything was stored.
+    pub position: Option<&'a Position>,
+}
+
+/// Retention below this is refused: a weekend's rest for the reader must not cost a new copy.
+const RETENTION_FAIL_SECONDS: f64 = 86_400.0;
+
+/// Retention below this is warned about.
+const RETENTION_WARN_SECONDS: f64 = 7.0 * 86_400.0;
+
+/// Looks at everything, and returns what was found, worst first.
+pub async fn preflight(
+    session: &mut Session,
+    request: &PreflightRequest<'_>,
+) -> Result<Vec<Finding>, Fault> {
+    let variables = variables(session).await?;
+    let mariadb = session.server().is_mariadb();
+    let mut findings = Vec::new();
+    log_variables(&variables, mariadb, &mut findings);
+    gtid_variables(&variables, mariadb, &mut findings);
+    retention(&variables, mariadb, &mut findings);
+    findings.extend(grants::missing(session, request.tables).await?);
+    replica(session, &variables, &mut findings).await?;
+    numbers(session, &variables, request, &mut findings).await?;
+    filters(session, request, &mut findings).await?;
+    cascades(session, request, &mut findings).await?;
+    encryption(session, &mut findings).await?;
+    position(session, request, &mut findings).await?;
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    Ok(findings)
+}
+
+type Variables = BTreeMap<String, String>;
+
+async fn variables(session: &mut Session) -> Result<Variables, Fault> {
+    let rows = session.query("SHOW GLOBAL VARIABLES").await?;
+    let pair = |row| Some((at::<String>(row, 0)?.to_lowercase(), at::<String>(row, 1)?));
+    Ok(rows.iter().filter_map(pair).collect())
+}
+
+fn finding(level: Level, what: &str, found: &str, cure: &str) -> Finding {
+    Finding { level, what: what.to_owned(), found: found.to_owned(), cure: cure.to_owned() }
+}
+
+fn is(variables: &Variables, name: &str, wanted: &str) -> bool {
+    variables.get(name).is_none_or(|value| value.eq_ignore_ascii_case(wanted))
+}
+
+fn value<'a>(variables: &'a Variables, name: &str) -> &'a str {
+    variables.get(name).map_or("", String::as_str)
+}
+
+fn log_variables(variables: &Variables, mariadb: bool, findings: &mut Vec<Finding>) {
+    let mut want = |name: &str, wanted: &str, level, why: &str, cure: &str| {
+        if !is(variables, name, wanted) {
+            findings.push(finding(
+                level,
+                name,
+                &format!("is '{}': {why}", value(variables, name)),
+                cure,
+            ));
+        }
+    };
+    want(
+        "log_bin",
+        "ON",
+        Level::Fail,
+        "nothing is logged, so nothing can be followed",
+        "start the server with log_bin=binlog",
+    );
+    want(
+        "binlog_format",
+        "ROW",
+        Level::Fail,
+        "changes are logged as statements, which name no rows",
+        "SET GLOBAL binlog_format = 'ROW', and in the server's settings",
+    );
+    want(
+        "binlog_row_image",
+        "FULL",
+        Level::Fail,
+        "rows are logged without the columns that did not change",
+        "SET GLOBAL binlog_row_image = 'FULL', and in the server's settings",
+    );
+    if !mariadb {
+        want(
+            "binlog_row_value_options",
+            "",
+            Level::Fail,
+            "changes of JSON documents are logged in parts",
+            "SET GLOBAL binlog_row_value_options = '', and in the server's settings",
+        );
+    }
+    want(
+        "binlog_row_metadata",
+        "FULL",
+        Level::Warn,
+        "the log does not tell column names, so a table that is altered may have to be copied again",
+        "SET GLOBAL binlog_row_metadata = 'FULL', and in the server's settings",
+    );
+    want(
+        "sync_binlog",
+        "1",
+        Level::Info,
+        "a crash of the machine may lose transactions that were already read",
+        "",
+    );
+    if mariadb && !is(variables, "log_bin_compress", "OFF") {
+        findings.push(finding(
+            Level::Info,
+            "log_bin_compress",
+            "is on: compressed events are read",
+            "",
+        ));
+    }
+    if !mariadb && !is(variables, "binlog_transaction_compression", "OFF") {
+        findings.push(finding(
+            Level::Info,
+            "binlog_transaction_compression",
+            "is on: each transaction is unpacked in memory",
+            "",
+        ));
+    }
+}
+
+fn gtid_variables(variables: &Variables, mariadb: bool, findings: &mut Vec<Finding>) {
+    if mariadb {
+        return;
+    }
+    if !is(variables, "gtid_mode", "ON") {
+        let found = format!(
+            "is '{}': without GTIDs a failover or a restored server cannot be followed, and a first copy is less exact",
+            value(variables, "gtid_mode")
+        );
+        findings.push(finding(
+            Level::Warn,
+            "gtid_mode",
+            &found,
+            "switch GTIDs on: enforce_gtid_consistency=ON, then gtid_mode step by step to ON",
+        ));
+    } else if !is(variables, "enforce_gtid_consistency", "ON") {
+        let found = format!("is '{}'", value(variables, "enforce_gtid_consistency"));
+        findings.push(finding(
+            Level::Warn,
+            "enforce_gtid_consistency",
+            &found,
+            "SET GLOBAL enforce_gtid_consistency = 'ON'",
+        ));
+    }
+}
+
+fn retention(variables: &Variables, mariadb: bool, findings: &mut Vec<Finding>) {
+    let number = |name: &str| value(variables, name).parse::<f64>().unwrap_or(0.0);
+    let seconds = match number("binlog_expire_logs_seconds") {
+        0.0 => number("expire_logs_days") * 86_400.0,
+        seconds => seconds,
+    };
+    // Zero means for ever.
+    if seconds <= 0.0 || seconds >= RETENTION_WARN_SECONDS {
+        return;
+    }
+    let level = if seconds < RETENTION_FAIL_SECONDS { Level::Fail } else { Level::Warn };
+    let hours = seconds / 3600.0;
+    let name = if mariadb && number("binlog_expire_logs_seconds") <= 0.0 {
+        "expire_logs_days"
+    } else {
+        "binlog_expire_logs_seconds"
+    };
+    let found = format!(
+        "the binlog is kept for {hours:.1} hours: after a longer rest all tables have to be copied again"
+    );
+    findings.push(finding(
+        level,
+        name,
+        &found,
+        "SET GLOBAL binlog_expire_logs_seconds = 604800 (seven days), and in the server's settings",
+    ));
+}
+
+async fn replica(
+    session: &mut Session,
+    variables: &Variables,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Fault> {
+    let statement = if session.server().is_mysql_since(8, 0, 22) {
+        "SHOW REPLICA STATUS"
+    } else {
+        "SHOW SLAVE STATUS"
+    };
+    let rows = match session.query(statement).await {
+        Ok(rows) => rows,
+        Err(weather @ Fault::Transient(_)) => return Err(weather),
+        Err(_) => {
+            findings.push(finding(Level::Info, "replica status", "the account may not see whether this is a replica; the settings of replicas were not looked at", ""));
+            return Ok(());
+        }
+    };
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let first_of = |names: [&str; 2]| {
+        names.iter().find_map(|name| variables.get(*name)).cloned().unwrap_or_default()
+    };
+    let updates = first_of(["log_replica_updates", "log_slave_updates"]);
+    if !updates.is_empty() && !updates.eq_ignore_ascii_case("ON") {
+        findings.push(finding(
+            Level::Fail,
+            "log_replica_updates",
+            "this replica does not log what it takes over, so nothing of it can be followed",
+            "start it with log_replica_updates=ON, or follow its primary",
+        ));
+    }
+    let workers = first_of(["replica_parallel_workers", "slave_parallel_workers"])
+        .parse::<u32>()
+        .unwrap_or(0);
+    let ordered = first_of(["replica_preserve_commit_order", "slave_preserve_commit_order"]);
+    if workers > 1 && ordered.eq_ignore_ascii_case("OFF") {
+        findings.push(finding(Level::Warn, "replica_preserve_commit_order", "this replica commits in another order than its primary: positions get gaps that close later, and states in between never were on the primary", "SET GLOBAL replica_preserve_commit_order = 'ON'"));
+    }
+    Ok(())
+}
+
+async fn numbers(
+    session: &mut Session,
+    variables: &Variables,
+    request: &PreflightRequest<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Fault> {
+    let own = value(variables, "server_id").parse::<u32>().unwrap_or(0);
+    if own == 0 {
+        findings.push(finding(
+            Level::Fail,
+            "server_id",
+            "is 0: the server serves no readers of its binlog",
+            "SET GLOBAL server_id to a number of its own",
+        ));
+    }
+    let taken = |level, who: &str| {
+        let found = format!(
+            "{} is {who}: two readers with one number throw each other out",
+            request.server_id
+        );
+        finding(level, "our server_id", &found, "set another mysql.server_id in our configuration")
+    };
+    if request.server_id == 0 || request.server_id == own {
+        findings.push(taken(Level::Fail, "the server's own"));
+    }
+    let statement = if session.server().is_mysql_since(8, 0, 22) {
+        "SHOW REPLICAS"
+    } else {
+        "SHOW SLAVE HOSTS"
+    };
+    match session.query(statement).await {
+        Ok(rows) => {
+            if rows.iter().any(|row| named::<u32>(row, "Server_id") == Some(request.server_id)) {
+                // Our own pipeline, if it runs, or one that was killed a moment ago.
+                findings.push(taken(
+                    Level::Warn,
+                    "in use by a reader of this server now (this pipeline itself, if it runs)",
+                ));
+            }
+            Ok(())
+        }
+        Err(weather @ Fault::Transient(_)) => Err(weather),
+        // The grant that is missing for this is a finding of its own.
+        Err(_) => Ok(()),
+    }
+}
+
+async fn filters(
+    session: &mut Session,
+    request: &PreflightRequest<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Fault> {
+    let statement = if session.server().is_mysql_since(8, 2, 0) {
+        "SHOW BINARY LOG STATUS"
+    } else {
+        "SHOW MASTER STATUS"
+    };
+    let rows = match session.query(statement).await {
+        Ok(rows) => rows,
+        Err(weather @ Fault::Transient(_)) => return Err(weather),
+        Err(_) => return Ok(()),
+    };
+    let list = |column: &str| {
+        let text = rows.first().and_then(|row| named::<String>(row, column)).unwrap_or_default();
+        text.split(',')
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect::<Vec<_>>()
+    };
+    let (only, ignored) = (list("Binlog_Do_DB"), list("Binlog_Ignore_DB"));
+    for table in request.tables {
+        let hidden = ignored.contains(&table.database)
+            || (!only.is_empty() && !only.contains(&table.database));
+        if hidden {
+            let found = format!("the changes of {}.{} are not logged", table.database, table.table);
+            findings.push(finding(
+                Level::Fail,
+                "binlog_do_db, binlog_ignore_db",
+                &found,
+                "take the database out of the server's filters",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Children of a cascading foreign key change without a row in the log where the engine does the cascade.
+async fn cascades(
+    session: &mut Session,
+    request: &PreflightRequest<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Fault> {
+    let native = session.variable("innodb_native_foreign_keys").await?;
+    let logged = native.is_some_and(|value| value.eq_ignore_ascii_case("OFF"));
+    if logged {
+        return Ok(());
+    }
+    for table in request.tables {
+        let rows = session
+            .exec(
+                "SELECT CONSTRAINT_NAME, REFERENCED_TABLE_NAME, UPDATE_RULE, DELETE_RULE \
+                 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?",
+                (&table.database, &table.table),
+            )
+            .await?;
+        for row in &rows {
+            let word = |index| at::<String>(row, index).unwrap_or_default().to_uppercase();
+            let acts = |rule: &str| matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT");
+            if acts(&word(2)) || acts(&word(3)) {
+                let parent = at::<String>(row, 1).unwrap_or_default();
+                let name = at::<String>(row, 0).unwrap_or_default();
+                let found = format!(
+                    "rows change with their parent in '{parent}' (foreign key '{name}') without being logged"
+                );
+                findings.push(finding(
+                    Level::Warn,
+                    &format!("table {}.{}", table.database, table.table),
+                    &found,
+                    "run `verify` regularly, or let the application change the children by itself",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn encryption(session: &mut Session, findings: &mut Vec<Finding>) -> Result<(), Fault> {
+    let rows = session.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
+    let cipher = rows.first().and_then(|row| at::<String>(row, 1)).unwrap_or_default();
+    if cipher.is_empty() {
+        findings.push(finding(
+            Level::Warn,
+            "tls",
+            "the connection is not encrypted: whoever is on the way reads every row",
+            "set mysql.tls to \"verify_identity\", or \"required\" at least",
+        ));
+    }
+    Ok(())
+}
+
+async fn position(
+    session: &mut Session,
+    request: &PreflightRequest<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Fault> {
+    if let Ok(now) = standing::current_position(session).await {
+        findings.push(finding(Level::Info, "position", &format!("the server stands at {now}"), ""));
+    }
+    let Some(stored) = request.position else { return Ok(()) };
+    match check_position(session, stored).await {
+        Ok(()) => Ok(()),
+        Err(weather @ Fault::Transient(_)) => Err(weather),
+        Err(refused) => {
+            findings.push(finding(Level::Fail, "stored position", &refused.to_string(), "copy the tables again (`snapshot`), or point mysql.host at a server that has the missing range"));
+            Ok(())
+        }
+    }
+}
+
+/// The `GRANT` for a table, with the account left to fill in.
+pub fn select_grant(table: &MappedTable, account: &str) -> String {
+    format!("GRANT SELECT ON {} TO {account}", sql::table_name(&table.database, &table.table))
+}
