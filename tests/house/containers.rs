@@ -11,7 +11,7 @@ use crate::support::{
 #[test]
 fn the_sample_shop_of_the_containers_loads() {
     let server = Server::shared(Flavor::MySql);
-    let sql = fs::read_to_string(repository().join("docker/mysql/10-shop.sql")).unwrap();
+    let sql = fs::read_to_string(repository().join("docker/initdb/shop.sql")).unwrap();
     server.admin_sql(&sql);
     let rows = server.admin_sql("SELECT note FROM shop.orders WHERE id = 2");
     assert_eq!(rows, [[Some("=1+1 is text here".to_owned())]]);
@@ -29,9 +29,9 @@ fn the_configuration_of_the_containers_is_one_the_product_takes() {
     let password = home.secret("password", "secret");
     home.configure(
         &text
-            .replace("/run/google/google.json", &key)
-            .replace("/run/secrets/mysql_sheetwire", &password)
-            .replace("/var/lib/sheetwire", &home.join("state").display().to_string()),
+            .replace("/run/service-account/google.json", &key)
+            .replace("/run/secrets/db-password", &password)
+            .replace("/var/lib/sheetwire/demo", &home.join("state").display().to_string()),
     );
     let answer = home.ask(&["check", "--offline"], Duration::from_secs(30));
     assert_eq!(answer.status.code(), Some(0), "{answer:?}");

@@ -1,5 +1,6 @@
 //! Everything that opens sockets, in one binary.
 
+mod containers;
 mod kills;
 mod mysql_door;
 mod servers;
@@ -7,3 +8,4 @@ mod sheets_door;
 mod slice;
 mod store;
 mod support;
+mod support_claims;
