@@ -30,9 +30,11 @@ fn shown(flavor: Flavor) -> (Stage, Home) {
     (stage, home)
 }
 
-/// A pipeline on a copy of the data folder of `home`, as a restored backup would be.
+/// A pipeline on a copy of the data folder of `home`, as a restored backup would be. With a number of its own the server lets both
+/// follow it, and it is left to the fence.
 fn copy_of(stage: &Stage, home: &Home) -> Home {
-    let copy = stage.home();
+    let mut copy = stage.home();
+    copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4711");
     copy_tree(&home.join("state"), &copy.join("state"));
     copy
 }
@@ -133,4 +135,26 @@ fn a_copy_of_the_data_folder_that_starts_behind_the_fence_is_out_at_once() {
     let calls = stage.emulator.log().after(before, usize::MAX);
     assert!(!calls.iter().any(is_batch), "it wrote before it looked: {calls:#?}");
     assert_eq!(running.terminate(SOON), 0, "{}", tail(&home));
+}
+
+#[test]
+fn of_two_processes_with_one_server_id_the_elder_ends_with_exit_5_and_a_sentence() {
+    for flavor in Flavor::BOTH {
+        let (stage, home) = shown(flavor);
+        let mut copy = copy_of(&stage, &home);
+        copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
+        let mut running = copy.run();
+        stage.wait_idle(&copy, &mut running, SOON);
+        let mut twin = copy_of(&stage, &home);
+        twin.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
+        let mut younger = twin.run();
+        assert_eq!(running.wait_exit(SOON), ANOTHER_INSTANCE, "{}", tail(&copy));
+        let log = copy.log();
+        assert!(
+            log.contains("another process follows this server under our mysql.server_id"),
+            "{log}"
+        );
+        write_through(&stage, &twin, &mut younger, 1);
+        assert_eq!(younger.terminate(SOON), 0, "{}", tail(&twin));
+    }
 }
