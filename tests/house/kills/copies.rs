@@ -3,7 +3,7 @@
 use super::{
     BOOK, SOON,
     rng::Rng,
-    stage::{Stage, tail},
+    stage::{Stage, tail, wait_idle},
     tables::TABLES,
     windows::{carries_rows, is_batch},
     writer::Writer,
@@ -25,7 +25,7 @@ fn shown(flavor: Flavor) -> (Stage, Home) {
     let home = stage.home();
     let mut running = home.run();
     stage.wait_equal(&home, SOON);
-    stage.wait_idle(&home, &mut running, SOON);
+    wait_idle(&home, &mut running, SOON);
     assert_eq!(running.terminate(SOON), 0, "{}", tail(&home));
     (stage, home)
 }
@@ -63,7 +63,7 @@ fn fenced_out(home: &Home, mut running: Running<'_>) {
 fn a_second_process_on_the_same_data_folder_ends_with_exit_5_and_a_sentence() {
     let (stage, home) = shown(Flavor::MySql);
     let mut running = home.run();
-    stage.wait_idle(&home, &mut running, SOON);
+    wait_idle(&home, &mut running, SOON);
     let calls = stage.emulator.log().count();
     let second = home.ask(&["run"], SOON);
     assert_eq!(second.status.code(), Some(ANOTHER_INSTANCE), "{second:?}");
@@ -80,9 +80,9 @@ fn a_second_process_on_the_same_data_folder_ends_with_exit_5_and_a_sentence() {
 /// Starts `first` and `second` on copies of one folder side by side; `first` writes first, and `second` must go.
 fn the_slower_one_goes(stage: &Stage, first: &Home, second: &Home) {
     let mut one = first.run();
-    stage.wait_idle(first, &mut one, SOON);
+    wait_idle(first, &mut one, SOON);
     let mut other = second.run();
-    stage.wait_idle(second, &mut other, SOON);
+    wait_idle(second, &mut other, SOON);
     // Stopped for a moment, so that the change is the first one's.
     other.freeze();
     write_through(stage, first, &mut one, 1);
@@ -129,7 +129,7 @@ fn a_copy_of_the_data_folder_that_starts_behind_the_fence_is_out_at_once() {
     let copy = copy_of(&stage, &home);
     let mut running = home.run();
     write_through(&stage, &home, &mut running, 1);
-    stage.wait_idle(&home, &mut running, SOON);
+    wait_idle(&home, &mut running, SOON);
     let before = stage.emulator.log().count();
     fenced_out(&copy, copy.run());
     let calls = stage.emulator.log().after(before, usize::MAX);
@@ -144,7 +144,7 @@ fn of_two_processes_with_one_server_id_the_elder_ends_with_exit_5_and_a_sentence
         let mut copy = copy_of(&stage, &home);
         copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
         let mut running = copy.run();
-        stage.wait_idle(&copy, &mut running, SOON);
+        wait_idle(&copy, &mut running, SOON);
         let mut twin = copy_of(&stage, &home);
         twin.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
         let mut younger = twin.run();

@@ -99,14 +99,15 @@ impl<'a> Killer<'a> {
                 file.exists()
             }),
             (Window::InFlight, None) => {
-                self.stall((home, &mut running), mark, &FaultKind::StallBefore { for_ms: None })
+                self.stall((home, &mut running), mark, &FaultKind::StallBefore { for_ms: None });
             }
             (Window::Unanswered, None) => {
-                self.stall((home, &mut running), mark, &FaultKind::StallAfter { for_ms: None })
+                self.stall((home, &mut running), mark, &FaultKind::StallAfter { for_ms: None });
             }
             _ => self.some_moment(home, &mut running, mark),
         }
-        self.strike(home, running);
+        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
+        running.kill9();
         let calls = self.calls_since(mark);
         let said = hold.and_then(|file| fs::read_to_string(file).ok());
         let hit = classify(said.as_deref(), &calls);
@@ -119,11 +120,6 @@ impl<'a> Killer<'a> {
             let more = u64::try_from(self.rng.within(1..=25)).unwrap();
             self.progress.wait_transactions(more, SOON);
         }
-    }
-
-    fn strike(&self, home: &Home, mut running: Running<'_>) {
-        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
-        running.kill9();
     }
 
     /// Where the window is inside of the process, tells it to wait there; returns the file that it makes then.

@@ -1,6 +1,7 @@
 //! Server, emulator and product, set up to be killed.
 
 use std::{
+    fmt::Write as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -73,13 +74,14 @@ impl Stage {
             key = home.join("google.json").display(),
         );
         for table in &TABLES {
-            toml.push_str(&format!(
+            let _ = write!(
+                toml,
                 "[[table]]\nfrom = \"{db}.{name}\"\nto = {{ spreadsheet = \"{BOOK}\", tab = \"{name}\" }}\n\
                  columns = {columns:?}\ndirection = \"to_sheet\"\n",
                 db = self.db.name,
                 name = table.name,
                 columns = table.columns,
-            ));
+            );
         }
         home.configure(&toml);
     }
@@ -155,17 +157,17 @@ impl Stage {
         }
         sums
     }
+}
 
-    /// Returns once the product says that nothing is left to do.
-    #[track_caller]
-    pub(super) fn wait_idle(&self, home: &Home, running: &mut Running<'_>, within: Duration) {
-        wait_until(within, "the product to be idle", || {
-            assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
-            let answer = home.ask(&["status", "--json"], within);
-            let status: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
-            status["idle"] == true
-        });
-    }
+/// Returns once the product says that nothing is left to do.
+#[track_caller]
+pub(super) fn wait_idle(home: &Home, running: &mut Running<'_>, within: Duration) {
+    wait_until(within, "the product to be idle", || {
+        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
+        let answer = home.ask(&["status", "--json"], within);
+        let status: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
+        status["idle"] == true
+    });
 }
 
 /// The last lines of the product's log.
