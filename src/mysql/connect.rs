@@ -298,6 +298,12 @@ fn unencrypted(place: &str, why: &str) -> Fault {
 fn server_fault(refused: &mysql_async::ServerError, place: &str, doing: &str) -> Fault {
     let said = format!("{} ({})", refused.message, refused.code);
     match refused.code {
+        // The server lets go of the elder one of two that follow it under one number: 4052 from MariaDB, 1236 from MySQL.
+        1236 | 4052 if refused.message.contains("same server_uuid/server_id") => {
+            Fault::AnotherInstance(format!(
+                "{place}: another process follows this server under our mysql.server_id: {said}; if it runs on a copy of this data folder, stop one of the two, else give this one another mysql.server_id"
+            ))
+        }
         // Too many connections, server going down, lock waits, deadlocks, killed, time limits, disk full, gone away.
         1040
         | 1053
@@ -353,5 +359,23 @@ mod tests {
         assert!(matches!(server(1045), Fault::Source(_)));
         assert!(matches!(server(1146), Fault::Table(_)));
         assert!(matches!(server(1236), Fault::Source(_)));
+    }
+
+    #[test]
+    fn whoever_follows_under_our_number_is_another_instance() {
+        let heard = [
+            (
+                1236,
+                "A replica with the same server_uuid/server_id as this replica has connected to the source",
+            ),
+            (4052, "A slave with the same server_uuid/server_id is already connected"),
+        ];
+        for (code, message) in heard {
+            let state = "HY000".into();
+            let refused = mysql_async::ServerError { code, message: message.into(), state };
+            let fault = fault_of(&mysql_async::Error::Server(refused), "db:3306", "reading");
+            assert!(matches!(fault, Fault::AnotherInstance(_)), "{fault:?}");
+            assert!(fault.to_string().contains("mysql.server_id"), "{fault}");
+        }
     }
 }

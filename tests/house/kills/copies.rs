@@ -3,7 +3,7 @@
 use super::{
     BOOK, SOON,
     rng::Rng,
-    stage::{Stage, tail},
+    stage::{Stage, tail, wait_idle},
     tables::TABLES,
     windows::{carries_rows, is_batch},
     writer::Writer,
@@ -25,14 +25,16 @@ fn shown(flavor: Flavor) -> (Stage, Home) {
     let home = stage.home();
     let mut running = home.run();
     stage.wait_equal(&home, SOON);
-    stage.wait_idle(&home, &mut running, SOON);
+    wait_idle(&home, &mut running, SOON);
     assert_eq!(running.terminate(SOON), 0, "{}", tail(&home));
     (stage, home)
 }
 
-/// A pipeline on a copy of the data folder of `home`, as a restored backup would be.
+/// A pipeline on a copy of the data folder of `home`, as a restored backup would be. With a number of its own the server lets both
+/// follow it, and it is left to the fence.
 fn copy_of(stage: &Stage, home: &Home) -> Home {
-    let copy = stage.home();
+    let mut copy = stage.home();
+    copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4711");
     copy_tree(&home.join("state"), &copy.join("state"));
     copy
 }
@@ -61,7 +63,7 @@ fn fenced_out(home: &Home, mut running: Running<'_>) {
 fn a_second_process_on_the_same_data_folder_ends_with_exit_5_and_a_sentence() {
     let (stage, home) = shown(Flavor::MySql);
     let mut running = home.run();
-    stage.wait_idle(&home, &mut running, SOON);
+    wait_idle(&home, &mut running, SOON);
     let calls = stage.emulator.log().count();
     let second = home.ask(&["run"], SOON);
     assert_eq!(second.status.code(), Some(ANOTHER_INSTANCE), "{second:?}");
@@ -78,9 +80,9 @@ fn a_second_process_on_the_same_data_folder_ends_with_exit_5_and_a_sentence() {
 /// Starts `first` and `second` on copies of one folder side by side; `first` writes first, and `second` must go.
 fn the_slower_one_goes(stage: &Stage, first: &Home, second: &Home) {
     let mut one = first.run();
-    stage.wait_idle(first, &mut one, SOON);
+    wait_idle(first, &mut one, SOON);
     let mut other = second.run();
-    stage.wait_idle(second, &mut other, SOON);
+    wait_idle(second, &mut other, SOON);
     // Stopped for a moment, so that the change is the first one's.
     other.freeze();
     write_through(stage, first, &mut one, 1);
@@ -127,10 +129,32 @@ fn a_copy_of_the_data_folder_that_starts_behind_the_fence_is_out_at_once() {
     let copy = copy_of(&stage, &home);
     let mut running = home.run();
     write_through(&stage, &home, &mut running, 1);
-    stage.wait_idle(&home, &mut running, SOON);
+    wait_idle(&home, &mut running, SOON);
     let before = stage.emulator.log().count();
     fenced_out(&copy, copy.run());
     let calls = stage.emulator.log().after(before, usize::MAX);
     assert!(!calls.iter().any(is_batch), "it wrote before it looked: {calls:#?}");
     assert_eq!(running.terminate(SOON), 0, "{}", tail(&home));
+}
+
+#[test]
+fn of_two_processes_with_one_server_id_the_elder_ends_with_exit_5_and_a_sentence() {
+    for flavor in Flavor::BOTH {
+        let (stage, home) = shown(flavor);
+        let mut copy = copy_of(&stage, &home);
+        copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
+        let mut running = copy.run();
+        wait_idle(&copy, &mut running, SOON);
+        let mut twin = copy_of(&stage, &home);
+        twin.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
+        let mut younger = twin.run();
+        assert_eq!(running.wait_exit(SOON), ANOTHER_INSTANCE, "{}", tail(&copy));
+        let log = copy.log();
+        assert!(
+            log.contains("another process follows this server under our mysql.server_id"),
+            "{log}"
+        );
+        write_through(&stage, &twin, &mut younger, 1);
+        assert_eq!(younger.terminate(SOON), 0, "{}", tail(&twin));
+    }
 }

@@ -99,14 +99,15 @@ impl<'a> Killer<'a> {
                 file.exists()
             }),
             (Window::InFlight, None) => {
-                self.stall(home, mark, &FaultKind::StallBefore { for_ms: None })
+                self.stall((home, &mut running), mark, &FaultKind::StallBefore { for_ms: None });
             }
             (Window::Unanswered, None) => {
-                self.stall(home, mark, &FaultKind::StallAfter { for_ms: None })
+                self.stall((home, &mut running), mark, &FaultKind::StallAfter { for_ms: None });
             }
-            _ => self.some_moment(home, mark),
+            _ => self.some_moment(home, &mut running, mark),
         }
-        self.strike(home, running);
+        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
+        running.kill9();
         let calls = self.calls_since(mark);
         let said = hold.and_then(|file| fs::read_to_string(file).ok());
         let hit = classify(said.as_deref(), &calls);
@@ -119,11 +120,6 @@ impl<'a> Killer<'a> {
             let more = u64::try_from(self.rng.within(1..=25)).unwrap();
             self.progress.wait_transactions(more, SOON);
         }
-    }
-
-    fn strike(&self, home: &Home, mut running: Running<'_>) {
-        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
-        running.kill9();
     }
 
     /// Where the window is inside of the process, tells it to wait there; returns the file that it makes then.
@@ -143,14 +139,14 @@ impl<'a> Killer<'a> {
     }
 
     /// Waits until a batch with rows hangs at Google.
-    fn stall(&mut self, home: &Home, mark: u64, kind: &FaultKind) {
+    fn stall(&mut self, (home, running): (&Home, &mut Running<'_>), mark: u64, kind: &FaultKind) {
         let mut since = mark;
         loop {
             let skip = u32::try_from(self.rng.below(5)).unwrap();
             let fault = Fault::once(kind.clone(), FaultFilter::BatchUpdate);
             self.stage.emulator.faults().arm(Fault { skip, ..fault });
             let applied = matches!(kind, FaultKind::StallAfter { .. });
-            let call = self.stage.wait_call(home, |call| {
+            let call = self.stage.wait_call(home, running, |call| {
                 let struck = call.ordinal > since && call.fault == Some(kind.name());
                 struck && call.held && (call.applied == applied || call.error.is_some())
             });
@@ -163,13 +159,13 @@ impl<'a> Killer<'a> {
         }
     }
 
-    fn some_moment(&mut self, home: &Home, mark: u64) {
+    fn some_moment(&mut self, home: &Home, running: &mut Running<'_>, mark: u64) {
         let some = u64::try_from(self.rng.within(1..=20)).unwrap();
         match self.rng.below(4) {
             0 => {}
             1 => self.progress.wait_transactions(some * 3, SOON),
-            2 => drop(self.stage.wait_call(home, |call| call.ordinal >= mark + some)),
-            _ => drop(self.stage.wait_call(home, |call| {
+            2 => drop(self.stage.wait_call(home, running, |call| call.ordinal >= mark + some)),
+            _ => drop(self.stage.wait_call(home, running, |call| {
                 call.ordinal > mark + some && is_batch(call) && carries_rows(call)
             })),
         }

@@ -31,7 +31,7 @@ use self::{
     killer::Killer,
     person::Done,
     rng::Rng,
-    stage::{Stage, Weather, tail},
+    stage::{Stage, Weather, tail, wait_idle},
     windows::{Window, carries_rows},
     writer::{Progress, StopAtEnd, Writer},
 };
@@ -80,7 +80,10 @@ fn survive(flavor: Flavor) {
     stage.weather();
     let done = thread::scope(|scope| {
         let stop = StopAtEnd(&progress);
-        let writing = scope.spawn(|| writer.work(&progress));
+        let writing = scope.spawn(|| {
+            let _stop = StopAtEnd(&progress);
+            writer.work(&progress);
+        });
         let (emulator, runtime) = (&stage.emulator, stage.runtime());
         let person = scope.spawn(|| {
             let _stop = StopAtEnd(&progress);
@@ -120,7 +123,7 @@ fn probe(home: &Home) {
 fn come_to_rest(stage: &Stage, home: &mut Home, done: &Done) {
     home.set("SHEETWIRE_HOLD", "");
     let mut running = home.run();
-    stage.wait_idle(home, &mut running, SOON);
+    wait_idle(home, &mut running, SOON);
     let (rows, cells) = stage.wait_equal(home, SOON);
     judge::no_word_stands_twice(stage);
     let notes = judge::notes_stand_beside_their_rows(stage, &done.notes);
@@ -131,7 +134,7 @@ fn come_to_rest(stage: &Stage, home: &mut Home, done: &Done) {
     // A start when there is nothing to do writes nothing.
     let mark = stage.emulator.log().count();
     let mut running = home.run();
-    stage.wait_idle(home, &mut running, SOON);
+    wait_idle(home, &mut running, SOON);
     let written = stage.emulator.log().after(mark, usize::MAX);
     assert!(!written.iter().any(carries_rows), "it wrote rows again: {written:#?}");
     running.kill9();

@@ -1,13 +1,17 @@
 //! Server, emulator and product, set up to be killed.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fmt::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use sheets_emulator::http::{Call, Emulator, Fault, FaultFilter, FaultKind, Options};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{
-    BOOK, RATE,
+    BOOK, RATE, SOON,
     tables::{self, TABLES},
     windows::is_batch,
 };
@@ -57,10 +61,12 @@ impl Stage {
     pub(super) fn configure(&self, home: &Home, data: &Path) {
         let password = home.secret("password", &self.db.reader.password);
         let mut toml = format!(
-            "name = \"kills\"\ndata_dir = \"{data}\"\n\
+            "name = \"{name}\"\ndata_dir = \"{data}\"\n\
              [mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\npassword_file = \"{password}\"\n\
              [sheets]\nendpoint = \"{url}/\"\ncredentials_file = \"{key}\"\n\
              [sheets.flush]\nmax_rows = 40\n[limits]\nchunk_rows = 25\n",
+            // The number among the server's replicas is made of the name, and the server is shared.
+            name = self.db.name,
             data = data.display(),
             port = self.db.port,
             user = self.db.reader.user,
@@ -68,13 +74,14 @@ impl Stage {
             key = home.join("google.json").display(),
         );
         for table in &TABLES {
-            toml.push_str(&format!(
+            let _ = write!(
+                toml,
                 "[[table]]\nfrom = \"{db}.{name}\"\nto = {{ spreadsheet = \"{BOOK}\", tab = \"{name}\" }}\n\
                  columns = {columns:?}\ndirection = \"to_sheet\"\n",
                 db = self.db.name,
                 name = table.name,
                 columns = table.columns,
-            ));
+            );
         }
         home.configure(&toml);
     }
@@ -84,11 +91,26 @@ impl Stage {
         self.runtime.handle()
     }
 
-    /// The first call for which `wanted` holds. Panics with the log of the product when there is none in time.
+    /// The first call for which `wanted` holds. Panics with the log of the product when it ends, or there is none in time.
     #[track_caller]
-    pub(super) fn wait_call(&self, home: &Home, wanted: impl Fn(&Call) -> bool) -> Call {
-        let found = self.runtime.block_on(self.emulator.log().wait_for(super::SOON, wanted));
-        found.unwrap_or_else(|why| panic!("{why}\n{}", tail(home)))
+    pub(super) fn wait_call(
+        &self,
+        home: &Home,
+        running: &mut Running<'_>,
+        wanted: impl Fn(&Call) -> bool,
+    ) -> Call {
+        let end = Instant::now() + SOON;
+        loop {
+            // Every call wakes this; the second is for a process that makes none any more.
+            let slice = Duration::from_secs(1);
+            match self.runtime.block_on(self.emulator.log().wait_for(slice, &wanted)) {
+                Ok(call) => return call,
+                Err(why) => {
+                    assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
+                    assert!(Instant::now() < end, "{why} in vain\n{}", tail(home));
+                }
+            }
+        }
     }
 
     /// Weather: answers lost, late, refused and broken, from now on.
@@ -135,17 +157,17 @@ impl Stage {
         }
         sums
     }
+}
 
-    /// Returns once the product says that nothing is left to do.
-    #[track_caller]
-    pub(super) fn wait_idle(&self, home: &Home, running: &mut Running<'_>, within: Duration) {
-        wait_until(within, "the product to be idle", || {
-            assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
-            let answer = home.ask(&["status", "--json"], within);
-            let status: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
-            status["idle"] == true
-        });
-    }
+/// Returns once the product says that nothing is left to do.
+#[track_caller]
+pub(super) fn wait_idle(home: &Home, running: &mut Running<'_>, within: Duration) {
+    wait_until(within, "the product to be idle", || {
+        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
+        let answer = home.ask(&["status", "--json"], within);
+        let status: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
+        status["idle"] == true
+    });
 }
 
 /// The last lines of the product's log.
