@@ -4,19 +4,27 @@ use std::{fs, time::Duration};
 
 use crate::support::{
     installed::repository,
-    servers::{Flavor, Server},
+    servers::{Flavor, Server, ServerOptions},
     sheetwire::Home,
 };
 
 #[test]
 fn the_sample_shop_of_the_containers_loads() {
-    let server = Server::shared(Flavor::MySql);
-    let sql = fs::read_to_string(repository().join("docker/mysql/10-shop.sql")).unwrap();
+    let server = Server::private(Flavor::MySql, ServerOptions::default());
+    let sql = fs::read_to_string(repository().join("docker/initdb/shop.sql")).unwrap();
     server.admin_sql(&sql);
-    let rows = server.admin_sql("SELECT note FROM shop.orders WHERE id = 2");
+    let password = fs::read_to_string(repository().join("docker/db-password")).unwrap();
+    let mut reader = server.admin();
+    reader.address = vec![
+        "--protocol=TCP".into(),
+        "--host=127.0.0.1".into(),
+        format!("--port={}", server.port()),
+    ];
+    reader.user = "sheetwire".into();
+    reader.password = password.trim().into();
+    let rows = reader.query("SELECT note FROM shop.orders WHERE id = 2");
     assert_eq!(rows, [[Some("=1+1 is text here".to_owned())]]);
-    let tables = server.admin_sql("SHOW TABLES FROM shop");
-    assert_eq!(tables.len(), 3);
+    assert!(!reader.query("SHOW BINARY LOGS").is_empty());
 }
 
 #[test]
@@ -29,8 +37,8 @@ fn the_configuration_of_the_containers_is_one_the_product_takes() {
     let password = home.secret("password", "secret");
     home.configure(
         &text
-            .replace("/run/google/google.json", &key)
-            .replace("/run/secrets/mysql_sheetwire", &password)
+            .replace("/run/service-account/google.json", &key)
+            .replace("/run/secrets/db-password", &password)
             .replace("/var/lib/sheetwire", &home.join("state").display().to_string()),
     );
     let answer = home.ask(&["check", "--offline"], Duration::from_secs(30));
