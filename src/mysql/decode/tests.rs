@@ -20,7 +20,15 @@ use crate::{mysql::layout::TableLayout, ports::MappedTable};
 /// Table `s.t`: an unsigned id, a latin-free text, a decimal, a date, an enum, a blob nobody mapped, JSON.
 fn table_map() -> Vec<u8> {
     let mut map = vec![1, 0, 1, b's', 0, 1, b't', 0, 7];
-    map.extend([wire::LONG, wire::VARCHAR, wire::NEWDECIMAL, wire::DATE, wire::STRING, wire::BLOB, wire::JSON]);
+    map.extend([
+        wire::LONG,
+        wire::VARCHAR,
+        wire::NEWDECIMAL,
+        wire::DATE,
+        wire::STRING,
+        wire::BLOB,
+        wire::JSON,
+    ]);
     map.extend([8, 44, 0, 5, 2, wire::ENUM, 1, 2, 4, 0x7e]);
     // Signs of the two numbers, one collation for both character columns but for the blob, names, labels.
     map.extend([1, 1, 0b1000_0000]);
