@@ -370,4 +370,5 @@ def main():
         stage.stop()
 
 
-main()
+if __name__ == "__main__":
+    main()
