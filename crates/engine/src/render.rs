@@ -234,8 +234,8 @@ fn days_since_unix_epoch(date: Date) -> Option<i64> {
         i8::try_from(date.day).ok()?,
     )
     .ok()?;
-    let midnight = civil.to_zoned(TimeZone::UTC).ok()?;
-    Some(midnight.timestamp().as_second().div_euclid(86_400))
+    // Not through a timestamp: those end before the last day of the calendar.
+    Some(civil.duration_since(jiff::civil::date(1970, 1, 1)).as_secs() / 86_400)
 }
 
 /// Local microseconds since 1970-01-01 00:00 as date and time of day.
@@ -308,6 +308,16 @@ mod tests {
         check(ColumnKind::Text, Value::Text("\"\"".into()), Cell::text("\\\"\""));
         check(ColumnKind::Text, Value::Text("\\\"\"".into()), Cell::text("\\\\\"\""));
         check(ColumnKind::Text, Value::Text("=1+1".into()), Cell::text("=1+1"));
+    }
+
+    #[test]
+    fn the_last_day_of_the_calendar_is_a_day_like_any_other() {
+        for (year, month, day, serial) in
+            [(9999, 12, 31, 2_958_465), (1, 1, 1, -693_593), (1969, 12, 31, 25_568)]
+        {
+            let days = days_since_unix_epoch(Date { year, month, day }).unwrap();
+            assert_eq!(days + SHEET_EPOCH_DAYS, serial, "{year}-{month}-{day}");
+        }
     }
 
     #[test]

@@ -83,6 +83,15 @@ pub enum TableState {
     },
 }
 
+impl TableState {
+    /// Number of the last copy run.
+    pub fn copy(&self) -> u32 {
+        match self {
+            Self::Copying { copy, .. } | Self::Live { copy } | Self::SetAside { copy, .. } => *copy,
+        }
+    }
+}
+
 /// Cells we wrote into a row that was not the one we meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repair {

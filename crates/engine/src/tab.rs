@@ -121,11 +121,7 @@ impl Tab {
 
     /// Number of the running or last copy.
     pub(crate) fn copy(&self) -> u32 {
-        match self.state {
-            TableState::Copying { copy, .. }
-            | TableState::Live { copy }
-            | TableState::SetAside { copy, .. } => copy,
-        }
+        self.state.copy()
     }
 
     /// Key of a rendered row.

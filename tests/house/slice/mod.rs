@@ -58,7 +58,7 @@ use crate::support::{
 const RATE: u32 = if cfg!(feature = "testing") { 20 } else { 1 };
 
 /// How long a test waits for something that must happen.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(4);
 const BOOK: &str = "book";
 
 /// A mapped table: where it goes.
@@ -274,8 +274,9 @@ impl Stage {
     /// What a range holds, rendered in one of Google's ways.
     fn rendered(&self, book: &str, range: &str, how: &str) -> Vec<Vec<Value>> {
         let query = Query(vec![("valueRenderOption".to_owned(), how.to_owned())]);
-        let Some(book) = self.emulator().spreadsheet(book) else { return Vec::new() };
-        let Ok(answer) = book.values_get(range, &query) else { return Vec::new() };
+        // Not through a snapshot: the grid would be copied at the next write.
+        let answer = self.emulator().edit(book, |book| book.values_get(range, &query));
+        let Ok(Ok(answer)) = answer else { return Vec::new() };
         let rows = answer["values"].as_array().cloned().unwrap_or_default();
         rows.iter().map(|row| row.as_array().unwrap().clone()).collect()
     }

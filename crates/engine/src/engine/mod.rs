@@ -135,7 +135,14 @@ impl Engine {
 
     fn restore(&mut self, image: Image) {
         for (table, state) in image.tables {
-            let Some(tab) = self.tab_mut(table) else { continue };
+            let Some(tab) = self.tab_mut(table) else {
+                // Nobody follows it in this run, so what happens to it meanwhile is missed.
+                let reason = "it was not followed for a while".to_owned();
+                let state = TableState::SetAside { copy: state.copy(), reason };
+                self.outbox.push(StoreStep::Table(table, state));
+                self.urgent = true;
+                continue;
+            };
             tab.state = match state {
                 TableState::SetAside { copy, .. } => {
                     TableState::Copying { copy: copy + 1, after: None }
@@ -147,8 +154,9 @@ impl Engine {
         }
         for (table, key, row) in image.pending {
             self.sequence = self.sequence.max(row.since);
-            if let Some(tab) = self.tab_mut(table) {
-                tab.pending.restore(key, row);
+            match self.tab_mut(table) {
+                Some(tab) => tab.pending.restore(key, row),
+                None => self.outbox.push(StoreStep::Settled(table, key)),
             }
         }
         for (table, key, base) in image.base {
