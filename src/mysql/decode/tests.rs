@@ -20,7 +20,15 @@ use crate::{mysql::layout::TableLayout, ports::MappedTable};
 /// Table `s.t`: an unsigned id, a latin-free text, a decimal, a date, an enum, a blob nobody mapped, JSON.
 fn table_map() -> Vec<u8> {
     let mut map = vec![1, 0, 1, b's', 0, 1, b't', 0, 7];
-    map.extend([wire::LONG, wire::VARCHAR, wire::NEWDECIMAL, wire::DATE, wire::STRING, wire::BLOB, wire::JSON]);
+    map.extend([
+        wire::LONG,
+        wire::VARCHAR,
+        wire::NEWDECIMAL,
+        wire::DATE,
+        wire::STRING,
+        wire::BLOB,
+        wire::JSON,
+    ]);
     map.extend([8, 44, 0, 5, 2, wire::ENUM, 1, 2, 4, 0x7e]);
     // Signs of the two numbers, one collation for both character columns but for the blob, names, labels.
     map.extend([1, 1, 0b1000_0000]);
@@ -67,7 +75,7 @@ fn image(id: u8, name: &str) -> Vec<u8> {
     let mut image = vec![0, id, 0, 0, 0x80, u8::try_from(name.len()).unwrap()];
     image.extend(name.as_bytes());
     image.extend([0x80, 12, 34]);
-    image.extend((2024_u32 << 9 | 2 << 5 | 29).to_le_bytes()[..3].iter());
+    image.extend((2024_u32 * 512 + 2 * 32 + 29).to_le_bytes()[..3].iter());
     image.push(2);
     image.extend([3, 0, 9, 9, 9]);
     image.extend([4, 0, 0, 0, 5, 7, 0, 0]);

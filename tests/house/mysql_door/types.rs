@@ -160,7 +160,7 @@ fn printed(kind: &ColumnKind, value: &Value) -> Option<String> {
         (_, Value::Int(number)) => number.to_string(),
         (_, Value::UInt(number)) => number.to_string(),
         (_, Value::Decimal(text) | Value::Text(text)) => text.clone(),
-        (_, Value::Bytes(bytes)) => bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        (_, Value::Bytes(bytes)) => hexadecimal(bytes),
         (_, Value::Date(date)) => day(date),
         (ColumnKind::DateTime { fsp }, Value::DateTime(at)) => {
             format!("{} {}{}", day(&at.date), clock(at.micros), fraction(*fsp, at.micros))
@@ -175,9 +175,20 @@ fn printed(kind: &ColumnKind, value: &Value) -> Option<String> {
         }
         (ColumnKind::Time { fsp }, Value::Time(micros)) => {
             let sign = if *micros < 0 { "-" } else { "" };
-            format!("{sign}{}{}", clock(micros.unsigned_abs()), fraction(*fsp, micros.unsigned_abs()))
+            format!(
+                "{sign}{}{}",
+                clock(micros.unsigned_abs()),
+                fraction(*fsp, micros.unsigned_abs())
+            )
         }
         (kind, value) => panic!("{kind:?} {value:?}"),
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
     })
 }
 
@@ -189,7 +200,9 @@ fn asked(column: &Column) -> String {
         ColumnKind::Bit { .. } => format!("CAST({name} + 0 AS CHAR)"),
         ColumnKind::Bytes { .. } => format!("HEX({name})"),
         ColumnKind::Int { unsigned: true, .. } => format!("CAST({name} AS UNSIGNED)"),
-        ColumnKind::Decimal { precision, scale } => format!("CAST({name} AS DECIMAL({precision},{scale}))"),
+        ColumnKind::Decimal { precision, scale } => {
+            format!("CAST({name} AS DECIMAL({precision},{scale}))")
+        }
         _ => name.clone(),
     }
 }
@@ -206,12 +219,21 @@ async fn values_print_as_the_servers_own_client_prints_them() {
             if matches!(column.kind, ColumnKind::Float | ColumnKind::Double) {
                 continue;
             }
-            let statement = format!("SET time_zone = '+00:00'; SELECT id, {} FROM t ORDER BY id", asked(column));
+            let statement = format!(
+                "SET time_zone = '+00:00'; SELECT id, {} FROM t ORDER BY id",
+                asked(column)
+            );
             for row in db.query(&statement) {
                 let id = Value::Int(row[0].as_deref().unwrap().parse().unwrap());
-                let heard = changes(&events).into_iter().find(|change| change.key[0] == id).unwrap();
+                let heard =
+                    changes(&events).into_iter().find(|change| change.key[0] == id).unwrap();
                 let value = &heard.after.unwrap()[index];
-                assert_eq!(printed(&column.kind, value), row[1], "{flavor:?}: {} of row {id:?}", column.name);
+                assert_eq!(
+                    printed(&column.kind, value),
+                    row[1],
+                    "{flavor:?}: {} of row {id:?}",
+                    column.name
+                );
             }
         }
     }
