@@ -1,6 +1,7 @@
 //! The stream of changes: opened behind a position, read event by event, watched for silence.
 
 pub mod assemble;
+mod ddl;
 pub mod kinds;
 pub mod query;
 pub mod start;
@@ -112,13 +113,8 @@ impl BinlogSource {
         let mut followed = Vec::with_capacity(tables.len());
         for table in tables {
             let layout = schema::layout(&mut session, &table.database, &table.table).await?;
-            let missing = || {
-                Fault::Table(format!(
-                    "table {}.{} does not exist any more",
-                    table.database, table.table
-                ))
-            };
-            let layout = layout.ok_or_else(missing)?;
+            // A table that is gone by now may still be in the log, and so is its end.
+            let layout = layout.unwrap_or_default();
             followed.push((table, layout));
         }
         let tables = Tables::new(followed, charsets, folds);

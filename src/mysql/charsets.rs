@@ -1,6 +1,6 @@
 //! Asks a server for its collations and for the tables of its one-byte character sets.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use super::{
     connect::{Session, at},
@@ -41,7 +41,11 @@ pub async fn ask(session: &mut Session) -> Result<Charsets, Fault> {
 
 /// The 256 characters of a set, converted by the server itself.
 async fn table(session: &mut Session, name: &str) -> Result<Option<[char; 256]>, Fault> {
-    let every_byte: String = (0..=255_u8).map(|byte| format!("{byte:02X}")).collect();
+    let every_byte = (0..=255_u8).fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02X}");
+        text
+    });
     let question = format!("SELECT HEX(CONVERT(CONVERT(0x{every_byte} USING {name}) USING utf32))");
     let Some(answer) = session.text(&question).await? else { return Ok(None) };
     let characters: Option<Vec<char>> = answer

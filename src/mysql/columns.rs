@@ -2,6 +2,10 @@
 
 use sheetwire_engine::value::ColumnKind;
 
+/// Character sets of several bytes a character other than Unicode's, which we have no tables for.
+const MULTI_BYTE: [&str; 9] =
+    ["big5", "cp932", "eucjpms", "euckr", "gb18030", "gb2312", "gbk", "sjis", "ujis"];
+
 /// A row of `information_schema.COLUMNS`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Described {
@@ -58,6 +62,11 @@ pub fn column_kind(column: &Described, mariadb: bool) -> Result<ColumnKind, Stri
             "column '{name}' is compressed ({column_type}), and so it is in the log; leave it out, or store it uncompressed"
         ));
     }
+    if let Some(charset) = column.charset.as_deref().filter(|name| MULTI_BYTE.contains(name)) {
+        return Err(format!(
+            "column '{name}' has the character set {charset}, which cannot be read from the log; convert it to utf8mb4, or leave it out"
+        ));
+    }
     let unsigned = column_type.to_lowercase().contains("unsigned");
     let number = |value: u64| u8::try_from(value).unwrap_or(0);
     let int = |bits| ColumnKind::Int { bits, unsigned };
@@ -79,7 +88,6 @@ pub fn column_kind(column: &Described, mariadb: bool) -> Result<ColumnKind, Stri
         "datetime" => ColumnKind::DateTime { fsp },
         "timestamp" => ColumnKind::Timestamp { fsp },
         "time" => ColumnKind::Time { fsp },
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnKind::Text,
         "binary" => ColumnKind::Bytes { fixed: u16::try_from(column.length).ok() },
         "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
             ColumnKind::Bytes { fixed: None }
@@ -87,7 +95,9 @@ pub fn column_kind(column: &Described, mariadb: bool) -> Result<ColumnKind, Stri
         "enum" => ColumnKind::Enum(column.labels()),
         "set" => ColumnKind::Set(column.labels()),
         "json" if !mariadb => ColumnKind::Json,
-        "json" => ColumnKind::Text,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "json" => {
+            ColumnKind::Text
+        }
         _ => {
             return Err(format!(
                 "column '{name}' has the type {column_type}, which is not carried; leave it out"

@@ -272,9 +272,7 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
         Error::Server(refused) => server_fault(refused, place, doing),
         Error::Io(mysql_async::IoError::Tls(tls)) => unencrypted(place, &tls.to_string()),
         // The handshake's verdict on a certificate comes disguised as weather.
-        Error::Io(mysql_async::IoError::Io(io))
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
-        {
+        Error::Io(mysql_async::IoError::Io(io)) if is_verdict(io) => {
             unencrypted(place, &io.to_string())
         }
         Error::Io(io) => Fault::Transient(format!("{place}: {doing}: {io}")),
@@ -287,6 +285,11 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
         Error::Other(other) => Fault::Transient(format!("{place}: {doing}: {other}")),
         Error::Url(url) => Fault::Configuration(format!("{place}: {url}")),
     }
+}
+
+fn is_verdict(io: &std::io::Error) -> bool {
+    let Some(inner) = io.get_ref() else { return false };
+    inner.is::<rustls::Error>()
 }
 
 fn unencrypted(place: &str, why: &str) -> Fault {

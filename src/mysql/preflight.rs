@@ -60,7 +60,7 @@ pub async fn preflight(
     let variables = variables(session).await?;
     let mariadb = session.server().is_mariadb();
     let mut findings = Vec::new();
-    log_variables(&variables, mariadb, &mut findings);
+    log_variables(&variables, &mut findings);
     gtid_variables(&variables, mariadb, &mut findings);
     retention(&variables, mariadb, &mut findings);
     findings.extend(grants::missing(session, request.tables).await?);
@@ -94,76 +94,68 @@ fn value<'a>(variables: &'a Variables, name: &str) -> &'a str {
     variables.get(name).map_or("", String::as_str)
 }
 
-fn log_variables(variables: &Variables, mariadb: bool, findings: &mut Vec<Finding>) {
-    let mut want = |name: &str, wanted: &str, level, why: &str, cure: &str| {
-        if !is(variables, name, wanted) {
-            findings.push(finding(
-                level,
-                name,
-                &format!("is '{}': {why}", value(variables, name)),
-                cure,
-            ));
-        }
-    };
-    want(
+/// A variable, what it must be, how bad it is otherwise, why, and the cure. A server without the variable has nothing to cure.
+type Wanted = (&'static str, &'static str, Level, &'static str, &'static str);
+
+const WANTED: [Wanted; 8] = [
+    (
         "log_bin",
         "ON",
         Level::Fail,
         "nothing is logged, so nothing can be followed",
         "start the server with log_bin=binlog",
-    );
-    want(
+    ),
+    (
         "binlog_format",
         "ROW",
         Level::Fail,
         "changes are logged as statements, which name no rows",
         "SET GLOBAL binlog_format = 'ROW', and in the server's settings",
-    );
-    want(
+    ),
+    (
         "binlog_row_image",
         "FULL",
         Level::Fail,
         "rows are logged without the columns that did not change",
         "SET GLOBAL binlog_row_image = 'FULL', and in the server's settings",
-    );
-    if !mariadb {
-        want(
-            "binlog_row_value_options",
-            "",
-            Level::Fail,
-            "changes of JSON documents are logged in parts",
-            "SET GLOBAL binlog_row_value_options = '', and in the server's settings",
-        );
-    }
-    want(
+    ),
+    (
+        "binlog_row_value_options",
+        "",
+        Level::Fail,
+        "changes of JSON documents are logged in parts",
+        "SET GLOBAL binlog_row_value_options = '', and in the server's settings",
+    ),
+    (
         "binlog_row_metadata",
         "FULL",
         Level::Warn,
         "the log does not tell column names, so a table that is altered may have to be copied again",
         "SET GLOBAL binlog_row_metadata = 'FULL', and in the server's settings",
-    );
-    want(
+    ),
+    (
         "sync_binlog",
         "1",
         Level::Info,
         "a crash of the machine may lose transactions that were already read",
         "",
-    );
-    if mariadb && !is(variables, "log_bin_compress", "OFF") {
-        findings.push(finding(
-            Level::Info,
-            "log_bin_compress",
-            "is on: compressed events are read",
-            "",
-        ));
-    }
-    if !mariadb && !is(variables, "binlog_transaction_compression", "OFF") {
-        findings.push(finding(
-            Level::Info,
-            "binlog_transaction_compression",
-            "is on: each transaction is unpacked in memory",
-            "",
-        ));
+    ),
+    ("log_bin_compress", "OFF", Level::Info, "compressed events are read", ""),
+    (
+        "binlog_transaction_compression",
+        "OFF",
+        Level::Info,
+        "each transaction is unpacked in memory",
+        "",
+    ),
+];
+
+fn log_variables(variables: &Variables, findings: &mut Vec<Finding>) {
+    for (name, wanted, level, why, cure) in WANTED {
+        if !is(variables, name, wanted) {
+            let found = format!("is '{}': {why}", value(variables, name));
+            findings.push(finding(level, name, &found, cure));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use sheetwire_engine::position::Position;
 use super::{
     kinds,
     query::{self, Query},
-    statement::{Named, Statement},
+    statement::Statement,
     tables::{Outbox, Tables},
 };
 use crate::{
@@ -117,7 +117,8 @@ impl Assembler {
             }
             kinds::EXECUTE_LOAD_QUERY => {
                 let query = Query::parse_load(event.data()).map_err(|why| self.broken(why))?;
-                self.on_statement(&query);
+                let statement = Statement::parse(&query.text);
+                self.tables.on_statement(&statement, &query.schema, &mut self.out);
             }
             kinds::XID => self.commit(event),
             kinds::XA_PREPARE => self.on_xa_prepare(event),
@@ -259,91 +260,11 @@ impl Assembler {
             }
             Statement::Nothing | Statement::XaEnd => self.end_unless_bracketed(event),
             other => {
-                self.on_change(&other, &query);
+                self.tables.on_statement(&other, &query.schema, &mut self.out);
                 self.end_unless_bracketed(event);
             }
         }
         Ok(())
-    }
-
-    fn on_statement(&mut self, query: &Query) {
-        let statement = Statement::parse(&query.text);
-        self.on_change(&statement, query);
-    }
-
-    /// DDL and statement-logged changes.
-    fn on_change(&mut self, statement: &Statement, query: &Query) {
-        let schema = query.schema.as_str();
-        match statement {
-            Statement::Truncate(name) => {
-                for index in self.tables.matching(name, schema) {
-                    self.tables.empty(index, &mut self.out);
-                }
-            }
-            Statement::Drop(names) => {
-                self.refuse_all(names, schema, "it was dropped; take it out of the configuration, or create it and copy it again");
-            }
-            Statement::DropDatabase(database) => {
-                for index in self.tables.all_in(Some(database)) {
-                    self.tables.refuse(index, "its database was dropped; take it out of the configuration, or create it and copy it again", &mut self.out);
-                }
-            }
-            Statement::Rename(pairs) => self.on_rename(pairs, schema),
-            Statement::Alter(name) => self.mark_stale(name, schema),
-            Statement::AlterRows(names) => {
-                self.refuse_all(names, schema, "ALTER TABLE removed or exchanged rows of it that the log does not name; copy the table again");
-            }
-            Statement::Create(name, true) => {
-                self.refuse_all(
-                    std::slice::from_ref(name),
-                    schema,
-                    "it was replaced by a new table of its name; copy it again",
-                );
-            }
-            Statement::Create(name, false) => self.mark_stale(name, schema),
-            Statement::Change(names) => {
-                self.refuse_all(names, schema, "it was changed by a statement that the log does not break down into rows; set binlog_format=ROW on the server and its sessions, then copy the table again");
-            }
-            Statement::Call => {
-                for index in self.tables.all_in(None) {
-                    self.tables.refuse(index, "a stored routine was logged as a statement and may have changed it; set binlog_format=ROW on the server and its sessions, then copy the table again", &mut self.out);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Tables are followed by name: an online schema change ends with another table under the old name.
-    fn on_rename(&mut self, pairs: &[(Named, Named)], schema: &str) {
-        for (old, new) in pairs {
-            let gone = self.tables.matching(old, schema);
-            let comes_back = |index: &usize| {
-                pairs.iter().any(|(_, new)| self.tables.matching(new, schema).contains(index))
-            };
-            let (replaced, lost): (Vec<usize>, Vec<usize>) = gone.into_iter().partition(comes_back);
-            for index in lost {
-                let name = &new.table;
-                self.tables.refuse(index, &format!("it was renamed to '{name}' and nothing took its place; map the new name, or rename it back and copy it again"), &mut self.out);
-            }
-            for index in replaced {
-                self.tables.mark_stale(index);
-            }
-            self.mark_stale(new, schema);
-        }
-    }
-
-    fn mark_stale(&mut self, name: &Named, schema: &str) {
-        for index in self.tables.matching(name, schema) {
-            self.tables.mark_stale(index);
-        }
-    }
-
-    fn refuse_all(&mut self, names: &[Named], schema: &str, what: &str) {
-        for name in names {
-            for index in self.tables.matching(name, schema) {
-                self.tables.refuse(index, what, &mut self.out);
-            }
-        }
     }
 
     fn bracket(&mut self, prepared_only: bool) {

@@ -91,7 +91,12 @@ async fn check_oldest(session: &mut Session, ours: &GtidList) -> Result<(), Faul
         return Ok(());
     };
     let name = oldest.replace('\'', "''");
-    let rows = session.query(&format!("SHOW BINLOG EVENTS IN '{name}' LIMIT 4")).await?;
+    let rows = match session.query(&format!("SHOW BINLOG EVENTS IN '{name}' LIMIT 4")).await {
+        Ok(rows) => rows,
+        Err(weather @ Fault::Transient(_)) => return Err(weather),
+        // Without the right to look, the server itself is the first to know.
+        Err(_) => return Ok(()),
+    };
     let list = rows.iter().find_map(|row| {
         let kind: String = named(row, "Event_type")?;
         kind.eq_ignore_ascii_case("Gtid_list").then(|| named::<String>(row, "Info"))?

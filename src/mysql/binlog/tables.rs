@@ -107,8 +107,9 @@ impl Tables {
         deliver: bool,
         out: &mut Outbox,
     ) -> Result<(), Malformed> {
+        let number = Cursor::new(data).uint_le(6)?;
+        let Some(indexes) = self.numbers.get(&number).cloned() else { return Ok(()) };
         let event = RowsEvent::parse(data, operation, version)?;
-        let Some(indexes) = self.numbers.get(&event.table).cloned() else { return Ok(()) };
         for index in indexes {
             let followed = &mut self.followed[index];
             let Some((_, plan)) = followed.plan.as_ref().filter(|_| !followed.aside) else {
@@ -205,8 +206,11 @@ impl Tables {
 
     /// Everything still followed in a schema, or anywhere.
     pub fn all_in(&self, database: Option<&str>) -> Vec<usize> {
+        let same = |left: &str, right: &str| {
+            left == right || (self.folds && left.to_lowercase() == right.to_lowercase())
+        };
         let fits = |followed: &Followed| {
-            !followed.aside && database.is_none_or(|name| followed.table.database == name)
+            !followed.aside && database.is_none_or(|name| same(&followed.table.database, name))
         };
         (0..self.followed.len()).filter(|index| fits(&self.followed[*index])).collect()
     }

@@ -90,13 +90,13 @@ mod tests {
         assert_eq!(decimal(&negative, 14, 4).unwrap(), "-1234567890.1234");
         assert_eq!(decimal(&[0x80, 0], 3, 2).unwrap(), "0.00");
         assert_eq!(decimal(&[0x80, 7], 3, 0).unwrap(), "7");
-        assert_eq!(decimal(&[0x80 | 5], 2, 2).unwrap(), "0.05");
+        assert_eq!(decimal(&[0x85], 2, 2).unwrap(), "0.05");
     }
 
     #[test]
     fn impossible_decimals_are_errors() {
         assert!(decimal(&[0x80], 3, 2).is_err(), "too short");
-        assert!(decimal(&[0x80 | 120], 2, 2).is_err(), "three digits in the place of two");
+        assert!(decimal(&[0xf8], 2, 2).is_err(), "three digits in the place of two");
         assert!(decimal(&[], 0, 0).is_err());
         assert_eq!(decimal_bytes(3, 4), None);
         assert_eq!(decimal_bytes(65, 30), Some(16 + 14));

@@ -28,6 +28,8 @@ pub struct Step {
     pub width: Width,
     /// Which mapped column it is, if any.
     pub mapped: Option<usize>,
+    /// Whether it belongs to the key.
+    pub in_key: bool,
 }
 
 impl RowPlan {
@@ -54,6 +56,7 @@ impl RowPlan {
             let ordinal = planner.ordinal(index, column)?;
             decodes.push(planner.decode(ordinal, column)?);
             steps[ordinal].mapped = Some(index);
+            steps[ordinal].in_key = table.key.contains(&index);
         }
         Ok(Self { steps, decodes, key: table.key.clone() })
     }
@@ -77,7 +80,7 @@ impl Planner<'_> {
                 &format!("column '{name}' is of a type (number {kind}) that cannot even be stepped over; move it to another table"),
             )
         })?;
-        Ok(Step { width, mapped: None })
+        Ok(Step { width, mapped: None, in_key: false })
     }
 
     fn name(&self, ordinal: usize) -> String {

@@ -34,15 +34,27 @@ pub enum Version {
 /// A rows event up to its first row.
 #[derive(Debug, Clone, Copy)]
 pub struct RowsEvent<'a> {
-    /// Number of the table, as its table map told.
-    pub table: u64,
     operation: Operation,
     columns: usize,
     /// Columns of the only image, or of the image before.
-    present: Bitmap<'a>,
+    present: Present<'a>,
     /// Columns of the image after an update.
-    present_after: Bitmap<'a>,
+    present_after: Present<'a>,
     rows: Cursor<'a>,
+}
+
+/// Which columns an image has, and how many.
+#[derive(Debug, Clone, Copy)]
+struct Present<'a> {
+    columns: Bitmap<'a>,
+    count: usize,
+}
+
+impl<'a> Present<'a> {
+    fn read(cursor: &mut Cursor<'a>, columns: usize) -> Result<Self, Malformed> {
+        let bitmap = Bitmap::read(cursor, columns)?;
+        Ok(Self { columns: bitmap, count: bitmap.count(columns) })
+    }
 }
 
 /// Why the rows of an event cannot be used.
@@ -77,8 +89,8 @@ impl<'a> RowsEvent<'a> {
         version: Version,
     ) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(bytes);
-        let table = cursor.uint_le(6)?;
-        cursor.u16()?;
+        // Number of the table and flags: the caller knows whose rows they are.
+        cursor.take(8)?;
         if version == Version::Two {
             let extra = usize::from(cursor.u16()?);
             cursor.take(
@@ -86,12 +98,12 @@ impl<'a> RowsEvent<'a> {
             )?;
         }
         let columns = cursor.size()?;
-        let present = Bitmap::read(&mut cursor, columns)?;
+        let present = Present::read(&mut cursor, columns)?;
         let present_after = match operation {
-            Operation::Update => Bitmap::read(&mut cursor, columns)?,
+            Operation::Update => Present::read(&mut cursor, columns)?,
             Operation::Write | Operation::Delete => present,
         };
-        Ok(Self { table, operation, columns, present, present_after, rows: cursor })
+        Ok(Self { operation, columns, present, present_after, rows: cursor })
     }
 
     /// Appends what the rows are now. An update of the key is two changes: the old key gone, the new key there.
@@ -120,19 +132,19 @@ impl<'a> RowsEvent<'a> {
     ) -> Result<(), RowFault> {
         match self.operation {
             Operation::Write => {
-                let row = self.image(plan, cursor, self.present, Wanted::Everything)?;
+                let row = Self::image(plan, cursor, self.present, Wanted::Everything)?;
                 changes.push(RowChange { key: key_of(plan, &row), after: Some(row) });
             }
             Operation::Delete => {
-                let row = self.image(plan, cursor, self.present, Wanted::Key)?;
+                let row = Self::image(plan, cursor, self.present, Wanted::Key)?;
                 changes.push(RowChange { key: key_of(plan, &row), after: None });
             }
             Operation::Update => {
-                let old = self.image(plan, cursor, self.present, Wanted::Key)?;
-                let row = self.image(plan, cursor, self.present_after, Wanted::Everything)?;
-                let (old_key, key) = (key_of(plan, &old), key_of(plan, &row));
-                if old_key != key {
-                    changes.push(RowChange { key: old_key, after: None });
+                let old = Self::image(plan, cursor, self.present, Wanted::Key)?;
+                let row = Self::image(plan, cursor, self.present_after, Wanted::Everything)?;
+                let key = key_of(plan, &row);
+                if plan.key.iter().any(|index| old[*index] != row[*index]) {
+                    changes.push(RowChange { key: key_of(plan, &old), after: None });
                 }
                 changes.push(RowChange { key, after: Some(row) });
             }
@@ -141,20 +153,17 @@ impl<'a> RowsEvent<'a> {
     }
 
     fn image(
-        &self,
         plan: &RowPlan,
         cursor: &mut Cursor<'a>,
-        present: Bitmap<'_>,
+        present: Present<'_>,
         wanted: Wanted,
     ) -> Result<Row, RowFault> {
-        let nulls = Bitmap::read(cursor, present.count(self.columns))?;
+        let nulls = Bitmap::read(cursor, present.count)?;
         let mut row = vec![Value::Null; plan.decodes.len()];
         let mut logged = 0;
         for (ordinal, step) in plan.steps.iter().enumerate() {
-            let taken = step
-                .mapped
-                .filter(|index| wanted == Wanted::Everything || plan.key.contains(index));
-            if !present.has(ordinal) {
+            let taken = step.mapped.filter(|_| wanted == Wanted::Everything || step.in_key);
+            if !present.columns.has(ordinal) {
                 if let Some(index) = taken {
                     return Err(RowFault::Absent(index));
                 }

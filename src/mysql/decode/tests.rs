@@ -75,7 +75,7 @@ fn image(id: u8, name: &str) -> Vec<u8> {
     let mut image = vec![0, id, 0, 0, 0x80, u8::try_from(name.len()).unwrap()];
     image.extend(name.as_bytes());
     image.extend([0x80, 12, 34]);
-    image.extend((2024_u32 << 9 | 2 << 5 | 29).to_le_bytes()[..3].iter());
+    image.extend((2024_u32 * 512 + 2 * 32 + 29).to_le_bytes()[..3].iter());
     image.push(2);
     image.extend([3, 0, 9, 9, 9]);
     image.extend([4, 0, 0, 0, 5, 7, 0, 0]);

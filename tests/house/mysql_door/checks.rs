@@ -158,7 +158,7 @@ async fn a_number_in_use_and_children_of_cascades_are_found() {
         match flavor {
             Flavor::MariaDb => assert_eq!(cascade.unwrap().level, Level::Warn),
             Flavor::MySql => {
-                assert!(cascade.is_none(), "this version logs what cascades do: {cascade:?}")
+                assert!(cascade.is_none(), "this version logs what cascades do: {cascade:?}");
             }
         }
     }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::support::database::Database;
 
 /// Nothing on one machine takes longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The reader's account, without encryption.
 pub(super) fn options(db: &Database) -> ServerOptions {
@@ -189,4 +189,22 @@ pub(super) async fn selected(db: &Database, table: &MappedTable, limit: usize) -
 /// The key of a row.
 pub(super) fn key_of(table: &MappedTable, row: &Row) -> Vec<Value> {
     table.key.iter().map(|index| row[*index].clone()).collect()
+}
+
+/// A table of a number and a text.
+pub(super) const PLAIN: &str = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(40))";
+
+/// A row of such a table.
+pub(super) fn row(id: i64, v: &str) -> Vec<Value> {
+    vec![Value::Int(id), Value::Text(v.into())]
+}
+
+/// The row with this number is there.
+pub(super) fn there(id: i64, v: &str) -> RowChange {
+    RowChange { key: vec![Value::Int(id)], after: Some(row(id, v)) }
+}
+
+/// The row with this number is gone.
+pub(super) fn gone(id: i64) -> RowChange {
+    RowChange { key: vec![Value::Int(id)], after: None }
 }

@@ -132,10 +132,9 @@ async fn chunks_of_a_composite_key_walk_the_index() {
         let key = [Value::Int(1), Value::Text("x".into()), Value::Int(2)];
         let (condition, _) = sheetwire::mysql::sql::behind(&table, &key);
         let mut literals = ["1", "1", "1", "'x'", "1", "'x'", "2"].iter();
-        let filled: String = condition
+        let filled = condition
             .split('?')
-            .map(|part| format!("{part}{}", literals.next().unwrap_or(&"")))
-            .collect();
+            .fold(String::new(), |text, part| text + part + literals.next().unwrap_or(&""));
         let plan =
             db.query(&format!("EXPLAIN SELECT * FROM t WHERE {filled} ORDER BY a, b, c LIMIT 2"));
         let plan = format!("{plan:?}");

@@ -160,7 +160,7 @@ fn printed(kind: &ColumnKind, value: &Value) -> Option<String> {
         (_, Value::Int(number)) => number.to_string(),
         (_, Value::UInt(number)) => number.to_string(),
         (_, Value::Decimal(text) | Value::Text(text)) => text.clone(),
-        (_, Value::Bytes(bytes)) => bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        (_, Value::Bytes(bytes)) => hexadecimal(bytes),
         (_, Value::Date(date)) => day(date),
         (ColumnKind::DateTime { fsp }, Value::DateTime(at)) => {
             format!("{} {}{}", day(&at.date), clock(at.micros), fraction(*fsp, at.micros))
@@ -182,6 +182,13 @@ fn printed(kind: &ColumnKind, value: &Value) -> Option<String> {
             )
         }
         (kind, value) => panic!("{kind:?} {value:?}"),
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
     })
 }
 
