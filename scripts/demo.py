@@ -356,7 +356,7 @@ def main():
     if options.smoke:
         sums = [0, 0]
         for flavor in [options.flavor] if options.flavor else ["mysql", "mariadb"]:
-            sums = [sum(pair) for pair in zip(sums, smoke(flavor, 20))]
+            sums = [sum(pair) for pair in zip(sums, smoke(flavor, 10))]
         print(f"in step: {sums[0]} rows, {sums[1]} cells")
         return
     stage = Stage(options.flavor or "mysql", 1, options.port)
@@ -370,4 +370,5 @@ def main():
         stage.stop()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -35,6 +35,7 @@ use crate::{
         binlog::StreamOptions,
         connect::{self, Session},
         door::BinlogDoor,
+        preflight::{self, Finding, Level, PreflightRequest},
         schema,
         snapshot::SqlRows,
     },
@@ -48,7 +49,7 @@ const EVENTS_WAITING_MAX: usize = 64;
 /// Questions that may wait at the socket.
 const QUESTIONS_WAITING_MAX: usize = 8;
 /// When the journal was lost, no batch of ours can still arrive after this: Google gives up after 180 seconds.
-const JOURNAL_HOLD: Duration = Duration::from_secs(180);
+const JOURNAL_HOLD: Duration = Duration::from_mins(3);
 
 /// Both far sides, opened.
 pub struct Doorway {
@@ -86,6 +87,7 @@ pub async fn run(
         ))
     })?;
     let doorway = patiently(&clock, || open_doors(&config, &clock)).await?;
+    refuse_unfit(&config, &doorway).await?;
     let probes = Probes::of(&config.data_dir);
     let books = spreadsheets(&config);
     let spent = patiently(&clock, || probes.run(&doorway.sheets, &books)).await?;
@@ -106,7 +108,7 @@ pub async fn run(
         store,
         tables: doorway.tables.clone(),
     };
-    let control = Control::new(engine, Asks::new(doors), clock.clone(), &config.table_names());
+    let control = Control::new(engine, Asks::new(doors), clock, &config.table_names());
     let source = Source {
         door: doorway.source.clone(),
         rows: doorway.rows.clone(),
@@ -160,6 +162,31 @@ pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault
         tables: Arc::new(tables),
         refused,
     })
+}
+
+/// A server that cannot be followed is refused before anything is written.
+async fn refuse_unfit(config: &Config, doorway: &Doorway) -> Result<(), Fault> {
+    let findings = preflight(config, doorway).await?;
+    let mut failed = Vec::new();
+    for Finding { level, what, found, cure } in &findings {
+        match level {
+            Level::Fail => failed.push(format!("{what}: {found}; {cure}")),
+            Level::Warn => tracing::warn!("{what}: {found}; {cure}"),
+            Level::Info => tracing::info!("{what}: {found}"),
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Fault::Source(failed.join("\n  "))) }
+}
+
+/// What is wrong or doubtful about the server, as far as SQL can tell.
+pub async fn preflight(config: &Config, doorway: &Doorway) -> Result<Vec<Finding>, Fault> {
+    let mut session = Session::open(&server_options(&config.mysql.server)).await?;
+    let request = PreflightRequest {
+        tables: &doorway.tables,
+        server_id: config.mysql.server_id.get(),
+        position: None,
+    };
+    preflight::preflight(&mut session, &request).await
 }
 
 fn requests(config: &Config) -> impl Iterator<Item = schema::TableRequest> {
@@ -259,7 +286,8 @@ fn stream_options(config: &Config) -> StreamOptions {
     StreamOptions { heartbeat, silence, ..StreamOptions::new(config.mysql.server_id.get()) }
 }
 
-fn spreadsheets(config: &Config) -> Vec<String> {
+/// Every spreadsheet once.
+pub fn spreadsheets(config: &Config) -> Vec<String> {
     let mut all: Vec<String> =
         config.tables.iter().map(|table| table.to.spreadsheet.to_string()).collect();
     all.sort();

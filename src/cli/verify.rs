@@ -98,7 +98,7 @@ async fn read_tab(doorway: &Doorway, spec: &TabSpec) -> Result<TabImage, Fault> 
     images.into_iter().next().ok_or_else(|| Fault::Google("Google answered without a tab".into()))
 }
 
-fn refused(failure: ReadFailure) -> Fault {
+pub(super) fn refused(failure: ReadFailure) -> Fault {
     match failure {
         ReadFailure::Throttled => {
             Fault::Google("the read quota of this minute is used up: try again in a minute".into())

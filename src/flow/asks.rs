@@ -71,7 +71,7 @@ impl Asks {
             Action::ReadChunk { table, after, limit, contains } => {
                 self.spawn(chunk(doors, table, after, (limit, contains)));
             }
-            Action::Load { table, keys } => self.spawn(load(doors, table, keys)),
+            Action::Load { table, keys } => self.spawn(async move { load(&doors, table, keys) }),
             Action::Tell(_) | Action::Stop { .. } => {}
         }
     }
@@ -97,7 +97,7 @@ async fn store(doors: Doors, ticket: u64, steps: Vec<StoreStep>) -> Result<Input
     Ok(Input::Stored { ticket })
 }
 
-async fn load(doors: Doors, table: TableId, keys: Vec<RowKey>) -> Result<Input, Fault> {
+fn load(doors: &Doors, table: TableId, keys: Vec<RowKey>) -> Result<Input, Fault> {
     let addresses: Vec<_> = keys.into_iter().map(|key| (table, key)).collect();
     let found = doors.store.pending(&addresses)?;
     let rows = addresses.into_iter().zip(found);

@@ -161,8 +161,19 @@ impl Control {
 
     fn tell(&self, notice: &Notice) {
         match notice {
-            Notice::Flushed { spreadsheet, sequence, rows: [written, added, removed] } => {
-                tracing::info!(spreadsheet, sequence, written, added, removed, "flushed");
+            Notice::Flushed { spreadsheet, sequence, tables } => {
+                for (table, [written, added, removed]) in tables {
+                    let table = self.name(*table);
+                    tracing::info!(
+                        table,
+                        written,
+                        added,
+                        removed,
+                        spreadsheet,
+                        sequence,
+                        "in the sheet"
+                    );
+                }
             }
             Notice::Copied { table } => tracing::info!(table = self.name(*table), "copy complete"),
             Notice::SetAside { table, reason } => {

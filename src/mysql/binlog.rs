@@ -18,6 +18,7 @@ use self::{assemble::Assembler, tables::Tables};
 use super::{
     charsets,
     connect::{ServerOptions, Session, fault_of},
+    layout::TableLayout,
     schema,
 };
 use crate::{
@@ -45,7 +46,7 @@ impl StreamOptions {
             server_id,
             heartbeat: Duration::from_secs(10),
             silence: Duration::from_secs(25),
-            start_within: Duration::from_secs(600),
+            start_within: Duration::from_mins(10),
         }
     }
 }
@@ -57,6 +58,20 @@ pub struct BinlogSource {
     stream: Stream,
     assembler: Assembler,
     watch: Watch,
+    /// A question for a table's layout that is under way.
+    asking: Option<Asking>,
+}
+
+/// Which table, and what it looks like now.
+type Layout = Ask<'static, Result<(usize, Option<TableLayout>), Fault>>;
+
+/// A question under way, which does not print itself.
+struct Asking(Layout);
+
+impl std::fmt::Debug for Asking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Asking")
+    }
 }
 
 /// The driver's stream, which does not print itself.
@@ -118,17 +133,13 @@ impl BinlogSource {
             stream: Stream(opened),
             assembler: Assembler::new(from, tables),
             watch,
+            asking: None,
         })
     }
 
     async fn read(&mut self) -> Result<SourceEvent, Fault> {
         loop {
-            // Layouts first: a call that was dropped while it read one comes here again.
-            while let Some((index, database, table)) = self.assembler.tables().stale() {
-                let mut session = Box::pin(Session::open(&self.options)).await?;
-                let layout = schema::layout(&mut session, &database, &table).await?;
-                self.assembler.tables().refresh(index, layout);
-            }
+            self.read_layouts().await?;
             if let Some(event) = self.assembler.take() {
                 return Ok(event);
             }
@@ -142,6 +153,29 @@ impl BinlogSource {
             };
             self.watch.heard();
             self.assembler.absorb(&event)?;
+        }
+    }
+
+    /// Reads the layouts that DDL made stale. A call that is dropped meanwhile goes on with the same question the next time, so
+    /// that a caller with much else to do gets there too.
+    async fn read_layouts(&mut self) -> Result<(), Fault> {
+        loop {
+            if self.asking.is_none() {
+                let Some((index, database, table)) = self.assembler.tables().stale() else {
+                    return Ok(());
+                };
+                let options = self.options.clone();
+                self.asking = Some(Asking(Box::pin(async move {
+                    let mut session = Session::open(&options).await?;
+                    let layout = schema::layout(&mut session, &database, &table).await?;
+                    Ok((index, layout))
+                })));
+            }
+            let Some(asking) = &mut self.asking else { return Ok(()) };
+            let answer = asking.0.as_mut().await;
+            self.asking = None;
+            let (index, layout) = answer?;
+            self.assembler.tables().refresh(index, layout);
         }
     }
 

@@ -82,7 +82,7 @@ impl ServerOptions {
             tls: Tls::VerifyIdentity,
             ca_file: None,
             connect_within: Duration::from_secs(10),
-            answer_within: Duration::from_secs(60),
+            answer_within: Duration::from_mins(1),
         }
     }
 
@@ -270,9 +270,13 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
     use mysql_async::Error;
     match error {
         Error::Server(refused) => server_fault(refused, place, doing),
-        Error::Io(mysql_async::IoError::Tls(tls)) => Fault::Source(format!(
-            "{place}: no encrypted connection: {tls}; check tls and ca_file, or the server's certificate"
-        )),
+        Error::Io(mysql_async::IoError::Tls(tls)) => unencrypted(place, &tls.to_string()),
+        // The handshake's verdict on a certificate comes disguised as weather.
+        Error::Io(mysql_async::IoError::Io(io))
+            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
+        {
+            unencrypted(place, &io.to_string())
+        }
         Error::Io(io) => Fault::Transient(format!("{place}: {doing}: {io}")),
         Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             Fault::Source(format!(
@@ -285,9 +289,21 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
     }
 }
 
+fn unencrypted(place: &str, why: &str) -> Fault {
+    Fault::Source(format!(
+        "{place}: no encrypted connection: {why}; check tls and ca_file, or the server's certificate"
+    ))
+}
+
 fn server_fault(refused: &mysql_async::ServerError, place: &str, doing: &str) -> Fault {
     let said = format!("{} ({})", refused.message, refused.code);
     match refused.code {
+        // The server lets go of the elder one of two that follow it under one number: 4052 from MariaDB, 1236 from MySQL.
+        1236 | 4052 if refused.message.contains("same server_uuid/server_id") => {
+            Fault::AnotherInstance(format!(
+                "{place}: another process follows this server under our mysql.server_id: {said}; if it runs on a copy of this data folder, stop one of the two, else give this one another mysql.server_id"
+            ))
+        }
         // Too many connections, server going down, lock waits, deadlocks, killed, time limits, disk full, gone away.
         1040
         | 1053
@@ -343,5 +359,23 @@ mod tests {
         assert!(matches!(server(1045), Fault::Source(_)));
         assert!(matches!(server(1146), Fault::Table(_)));
         assert!(matches!(server(1236), Fault::Source(_)));
+    }
+
+    #[test]
+    fn whoever_follows_under_our_number_is_another_instance() {
+        let heard = [
+            (
+                1236,
+                "A replica with the same server_uuid/server_id as this replica has connected to the source",
+            ),
+            (4052, "A slave with the same server_uuid/server_id is already connected"),
+        ];
+        for (code, message) in heard {
+            let state = "HY000".into();
+            let refused = mysql_async::ServerError { code, message: message.into(), state };
+            let fault = fault_of(&mysql_async::Error::Server(refused), "db:3306", "reading");
+            assert!(matches!(fault, Fault::AnotherInstance(_)), "{fault:?}");
+            assert!(fault.to_string().contains("mysql.server_id"), "{fault}");
+        }
     }
 }

@@ -12,3 +12,6 @@ pub mod text;
 pub mod time;
 pub mod value;
 pub mod width;
+
+#[cfg(test)]
+mod tests;

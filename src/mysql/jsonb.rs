@@ -90,7 +90,7 @@ fn container(kind: u8, bytes: &[u8], depth: usize, text: &mut String) -> Result<
         return Err(Malformed("JSON nested too deeply"));
     }
     let object = kind < 2;
-    let wide = if kind % 2 == 0 { 2 } else { 4 };
+    let wide = if kind.is_multiple_of(2) { 2 } else { 4 };
     let mut cursor = Cursor::new(bytes);
     let count = size(&mut cursor, wide)?;
     let length = size(&mut cursor, wide)?;

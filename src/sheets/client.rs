@@ -1,6 +1,5 @@
 //! The [`SheetSink`] over Google's API.
 
-use serde::de::DeserializeOwned;
 use sheetwire_engine::batch::{
     Batch, BatchId, Journal, JournalHeader, ReadFailure, SpreadsheetImage, TabImage, TabRead,
     WriteOutcome,
@@ -13,10 +12,11 @@ use super::{
     transport::{ClientOptions, Transport},
     wire::{
         self, Compiled, Surroundings,
-        answer::{self, BatchAnswer, SheetAnswer, SheetsAnswer, TabRanges},
+        answer::{self, SheetAnswer, SheetsAnswer, TabRanges},
         fence::FenceKind,
         journal::{self, JournalTab},
         layout::JournalLayout,
+        outgoing::{CRATE_BYTES, Outgoing},
     },
 };
 use crate::{
@@ -24,14 +24,12 @@ use crate::{
     ports::{Ask, SheetSink},
 };
 
-/// Answers above this size are decoded outside the event loop.
-const LARGE_ANSWER_BYTES: usize = 256 * 1024;
-
 /// Reads and writes spreadsheets as one service account.
 #[derive(Debug)]
 pub struct SheetsClient {
     transport: Transport,
     atlas: Atlas,
+    crate_bytes: usize,
 }
 
 impl SheetsClient {
@@ -39,7 +37,7 @@ impl SheetsClient {
     pub fn open(options: ClientOptions) -> Ask<'static, Result<Self, Fault>> {
         Box::pin(async move {
             let transport = Transport::open(options).await?;
-            Ok(Self { transport, atlas: Atlas::default() })
+            Ok(Self { transport, atlas: Atlas::default(), crate_bytes: CRATE_BYTES })
         })
     }
 
@@ -63,6 +61,14 @@ impl SheetsClient {
         self.atlas.set_kind(spreadsheet, kind);
     }
 
+    /// The most memory, in bytes, that a call may take in the types of `google-sheets4`; larger calls travel as text. With 0, all do;
+    /// both ways lead to the same outcomes, and tests hold them against each other.
+    #[must_use]
+    pub fn with_crate_bytes(mut self, bytes: usize) -> Self {
+        self.crate_bytes = bytes;
+        self
+    }
+
     pub(super) fn transport(&self) -> &Transport {
         &self.transport
     }
@@ -79,7 +85,7 @@ impl SheetsClient {
                  take the part of the address between /d/ and /edit"
             )));
         }
-        let answer = self.transport.get(spreadsheet, &[], wire::LOOK_FIELDS).await?;
+        let answer = self.transport.look(spreadsheet, wire::LOOK_FIELDS).await?;
         let known = Known::of(answer);
         if known.title_is_taken() {
             return Err(CallFailure::NoCredentials(format!(
@@ -103,10 +109,12 @@ impl SheetsClient {
         &self,
         spreadsheet: &str,
         tab: &JournalTab,
-        ranges: &[String],
+        (ranges, cells): (&[String], usize),
     ) -> Result<Option<SheetAnswer>, CallFailure> {
-        let bytes = self.transport.get_bytes(spreadsheet, ranges, wire::READ_FIELDS).await?;
-        let answer: SheetsAnswer = decode(bytes).await?;
+        // The first row is read as a whole.
+        let cells = cells.saturating_add(usize::try_from(tab.columns).unwrap_or(usize::MAX));
+        let size = (cells, self.crate_bytes);
+        let answer = self.transport.cells(spreadsheet, ranges, size).await?;
         Ok(answer.sheets.into_iter().find(|sheet| sheet.properties.sheet_id == tab.sheet_id))
     }
 
@@ -119,7 +127,7 @@ impl SheetsClient {
             return Ok(None);
         }
         let ranges = [wire::a1::whole_row(&tab.title, 0)];
-        let sheet = self.journal_tab(spreadsheet, tab, &ranges).await?;
+        let sheet = self.journal_tab(spreadsheet, tab, (&ranges, 0)).await?;
         Ok(sheet.and_then(|sheet| journal::parse_header(&answer::first_row(&sheet))))
     }
 
@@ -171,6 +179,7 @@ impl SheetsClient {
             kind: self.atlas.kind(spreadsheet, &known),
             journal: known.journal.as_ref(),
             rows: rows.collect(),
+            crate_bytes: self.crate_bytes,
         };
         let mut compiled = match wire::compile(batch, &surroundings) {
             Ok(compiled) => compiled,
@@ -179,9 +188,12 @@ impl SheetsClient {
                 return WriteOutcome::Refused { tab: Some(unwritable.tab), message };
             }
         };
-        let body = std::mem::take(&mut compiled.body);
-        let outcome = match self.transport.post_bytes(spreadsheet, body, wire::BATCH_FIELDS).await {
-            Ok(bytes) => confirmed(bytes, batch, &compiled).await,
+        let body = std::mem::replace(&mut compiled.body, Outgoing::Text(String::new()));
+        let answer = async {
+            self.transport.batch_update(spreadsheet, body, wire::BATCH_FIELDS).await?.sheets().await
+        };
+        let outcome = match answer.await {
+            Ok(answer) => confirmed(answer, batch, &compiled),
             Err(failure) => failure.of_write(&compiled, &self.cure(spreadsheet)),
         };
         match &outcome {
@@ -205,7 +217,7 @@ impl SheetsClient {
         }
         let layout = JournalLayout::of(batch);
         let ranges = wire::journal_ranges(&tab.title, &layout);
-        let sheet = self.journal_tab(spreadsheet, tab, &ranges).await?;
+        let sheet = self.journal_tab(spreadsheet, tab, (&ranges, layout.cells())).await?;
         Ok(sheet.and_then(|sheet| answer::journal(&sheet, batch, &layout)))
     }
 
@@ -221,8 +233,10 @@ impl SheetsClient {
             asked.iter().flat_map(|asked| asked.ranges.iter().cloned()).collect();
         let mut sheets = Vec::new();
         if !ranges.is_empty() {
-            match self.transport.get_bytes(spreadsheet, &ranges, wire::READ_FIELDS).await {
-                Ok(bytes) => sheets = decode::<SheetsAnswer>(bytes).await?.sheets,
+            // Ranges are open at their end, and a tab may have grown since it was looked at: never through the crate.
+            let size = (usize::MAX, self.crate_bytes);
+            match self.transport.cells(spreadsheet, &ranges, size).await {
+                Ok(answer) => sheets = answer.sheets,
                 Err(CallFailure::Refused(refusal)) if refusal.is_about_a_range() => {
                     return Ok(None);
                 }
@@ -301,13 +315,9 @@ impl SheetSink for SheetsClient {
 }
 
 /// An answer with success. It counts only if it shows this very batch in the journal.
-async fn confirmed(bytes: Vec<u8>, batch: &Batch, compiled: &Compiled) -> WriteOutcome {
+fn confirmed(answer: SheetsAnswer, batch: &Batch, compiled: &Compiled) -> WriteOutcome {
     let unknown = |reason: &str| WriteOutcome::Unknown { reason: reason.to_owned() };
-    let Ok(answer) = decode::<BatchAnswer>(bytes).await else {
-        return unknown("Google says done, but the answer was cut or is not JSON");
-    };
     let sheet = answer
-        .updated_spreadsheet
         .sheets
         .into_iter()
         .find(|sheet| sheet.properties.sheet_id == compiled.journal.sheet_id);
@@ -340,23 +350,6 @@ fn all_ranges(known: &Known, tabs: &[TabRead]) -> Option<Vec<TabRanges>> {
 /// A tab whose header row is not in its grid.
 fn empty_image(properties: &sheetwire_engine::batch::TabProperties) -> TabImage {
     TabImage { properties: properties.clone(), header: Vec::new(), columns: Vec::new() }
-}
-
-pub(super) async fn decode<T: DeserializeOwned + Send + 'static>(
-    bytes: Vec<u8>,
-) -> Result<T, CallFailure> {
-    let parsed = if bytes.len() < LARGE_ANSWER_BYTES {
-        serde_json::from_slice(&bytes)
-    } else {
-        let parse = tokio::task::spawn_blocking(move || serde_json::from_slice(&bytes));
-        parse.await.map_err(|error| CallFailure::Ambiguous(error.to_string()))?
-    };
-    parsed.map_err(|error| {
-        CallFailure::Ambiguous(format!(
-            "the answer was cut or is not JSON ({:?})",
-            error.classify()
-        ))
-    })
 }
 
 /// Ids go into the path of a URL, so nothing else than an id may.

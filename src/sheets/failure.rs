@@ -1,5 +1,7 @@
 //! How a call to Google ended badly, and what that means for a write and for a read.
 
+use std::time::Duration;
+
 use google_sheets4::{Error as CrateError, hyper::StatusCode};
 use serde::Deserialize;
 use sheetwire_engine::batch::{ReadFailure, WriteOutcome};
@@ -103,12 +105,19 @@ impl CallFailure {
             }
             CrateError::Failure(response) => Self::of_status(response.status(), b""),
             // The text of the answer is left out: it holds cells.
-            CrateError::JsonDecodeError(_, error) => Self::Ambiguous(format!(
-                "the answer was cut or is not JSON ({:?})",
-                error.classify()
-            )),
+            CrateError::JsonDecodeError(_, error) => Self::cut(error.classify()),
             other => Self::Ambiguous(format!("{other}").trim().to_owned()),
         }
+    }
+
+    /// Success, but not a whole answer: the batch may have been applied.
+    pub(super) fn cut(how: serde_json::error::Category) -> Self {
+        Self::Ambiguous(format!("the answer was cut or is not JSON ({how:?})"))
+    }
+
+    /// No answer in time.
+    pub(super) fn late(limit: Duration) -> Self {
+        Self::Ambiguous(format!("no answer within {} seconds", limit.as_secs_f32()))
     }
 
     /// A failure of the HTTP client.
@@ -230,7 +239,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sheets::wire::{journal::JournalTab, layout::JournalLayout};
+    use crate::sheets::wire::{journal::JournalTab, layout::JournalLayout, outgoing::Outgoing};
 
     const CURE: Cure<'_> = Cure { email: "robot@project.example", spreadsheet: "book" };
 
@@ -238,7 +247,7 @@ mod tests {
     fn compiled() -> Compiled {
         let journal = JournalTab { sheet_id: 1, title: String::new(), rows: 1, columns: 1 };
         Compiled {
-            body: String::new(),
+            body: Outgoing::Text(String::new()),
             fence_requests: 2,
             owners: vec![None, None, None, Some(0), Some(1)],
             layout: JournalLayout { tabs: Vec::new(), end_row: 0, end_column: 0 },

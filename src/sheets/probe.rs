@@ -7,9 +7,9 @@ use google_sheets4::api::Spreadsheet;
 
 use super::{
     SheetsClient,
-    client::decode,
     failure::CallFailure,
-    wire::{self, answer::BatchAnswer, fence::FenceKind, probe},
+    reply::BatchReply,
+    wire::{self, fence::FenceKind, outgoing::Outgoing, probe},
 };
 use crate::{fault::Fault, ports::Ask};
 use sheetwire_engine::batch::ReadFailure;
@@ -84,9 +84,8 @@ impl SheetsClient {
         };
         cost.1 += 1;
         let answer = self.post(spreadsheet, probe::good()).await?;
-        let answer: BatchAnswer = decode(answer).await?;
-        let sheets = &answer.updated_spreadsheet.sheets;
-        let sheet = sheets.iter().find(|sheet| sheet.properties.sheet_id == probe::SHEET_ID);
+        let answer = answer.sheets().await?;
+        let sheet = answer.sheets.iter().find(|sheet| sheet.properties.sheet_id == probe::SHEET_ID);
         probe::judge(sheet).map_err(Trouble::Verdict)?;
         Ok(kind)
     }
@@ -95,7 +94,7 @@ impl SheetsClient {
     async fn refuses(
         &self,
         spreadsheet: &str,
-        body: String,
+        body: Outgoing,
         fence_requests: usize,
     ) -> Result<bool, Trouble> {
         match self.post(spreadsheet, body).await {
@@ -116,7 +115,7 @@ impl SheetsClient {
         cost: &mut (u64, u64),
     ) -> Result<(), Trouble> {
         cost.0 += 1;
-        let seen = self.transport().get(spreadsheet, &[], wire::LOOK_FIELDS).await?;
+        let seen = self.transport().look(spreadsheet, wire::LOOK_FIELDS).await?;
         let (ranges, tab) = leftovers(seen);
         if tab || !ranges.is_empty() {
             cost.1 += 1;
@@ -125,9 +124,9 @@ impl SheetsClient {
         Ok(())
     }
 
-    async fn post(&self, spreadsheet: &str, body: String) -> Result<Vec<u8>, Trouble> {
+    async fn post(&self, spreadsheet: &str, body: Outgoing) -> Result<BatchReply, Trouble> {
         let fields = wire::BATCH_FIELDS;
-        Ok(self.transport().post_bytes(spreadsheet, body, fields).await?)
+        Ok(self.transport().batch_update(spreadsheet, body, fields).await?)
     }
 
     fn fault(&self, trouble: Trouble, spreadsheet: &str) -> Fault {

@@ -1,7 +1,9 @@
 //! Calls over HTTP: connections, tokens, time limits, and one repetition after a refused token.
 //!
-//! Looking at a spreadsheet goes through `google-sheets4`. What carries cells (batches, reads) uses the same tokens and connector, but
-//! narrow types of its own: the crate would take 2,960 bytes for each cell.
+//! Looks, the probe, batches of normal size and small reads of the journal go through the hub of `google-sheets4`
+//! ([`super::hub`]). What would be heavy in that crate's types (see [`super::wire::outgoing`] for the figures) uses the same tokens
+//! and connector, but narrow types of its own: large batches, and every read of a tab, whose ranges are open at their end and so may
+//! hold far more than was last seen.
 
 use std::{
     fmt,
@@ -16,11 +18,10 @@ use std::{
 };
 
 use google_sheets4::{
-    Delegate, Sheets,
+    Sheets,
     api::Spreadsheet,
-    common::{Response, Retry},
     hyper::{
-        Request, StatusCode, Uri,
+        Request, Uri,
         body::{Body as _, Incoming},
         header,
     },
@@ -33,8 +34,15 @@ use google_sheets4::{
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use super::{
-    auth::{Connector, Credentials, KeyFile, SCOPE},
+    auth::{Connector, Credentials, KeyFile},
     failure::CallFailure,
+    hub::Hub,
+    reply::{self, BatchReply},
+    wire::{
+        READ_FIELDS,
+        answer::SheetsAnswer,
+        outgoing::{self, Outgoing},
+    },
 };
 use crate::{fault::Fault, ports::Ask};
 
@@ -88,7 +96,7 @@ impl ClientOptions {
 
 /// Makes the calls.
 pub(super) struct Transport {
-    hub: Sheets<Connector>,
+    hub: Hub,
     bulk: Client<Connector, String>,
     credentials: Credentials,
     base: String,
@@ -99,8 +107,8 @@ pub(super) struct Transport {
 /// Calls made so far, as the quota counts them.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    reads: AtomicU64,
-    writes: AtomicU64,
+    pub(super) reads: AtomicU64,
+    pub(super) writes: AtomicU64,
 }
 
 impl fmt::Debug for Transport {
@@ -111,17 +119,6 @@ impl fmt::Debug for Transport {
             .field("credentials", &self.credentials)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-/// Keeps the HTTP status that the crate's error leaves out. Never asks for a repetition.
-#[derive(Default)]
-struct Status(Option<StatusCode>);
-
-impl Delegate for Status {
-    fn http_failure(&mut self, response: &Response, _: Option<&serde_json::Value>) -> Retry {
-        self.0 = Some(response.status());
-        Retry::Abort
     }
 }
 
@@ -144,12 +141,15 @@ impl Transport {
                 Client::builder(TokioExecutor::new()).build(connector.clone());
             let credentials = Credentials::open(key_file, file, bulk.clone(), limits.token).await?;
             let client = Client::builder(TokioExecutor::new()).build(connector);
-            let mut hub = Sheets::new(client, credentials.clone());
+            let mut sheets = Sheets::new(client, credentials.clone());
             let base = format!("{}/", endpoint.trim_end_matches('/'));
-            hub.base_url(base.clone());
-            hub.root_url(base.clone());
-            hub.user_agent(concat!("sheetwire/", env!("CARGO_PKG_VERSION")).to_owned());
-            Ok(Self { hub, bulk, credentials, base, limits, calls: Arc::default() })
+            sheets.base_url(base.clone());
+            sheets.root_url(base.clone());
+            sheets.user_agent(concat!("sheetwire/", env!("CARGO_PKG_VERSION")).to_owned());
+            let calls = Arc::<Calls>::default();
+            let hub =
+                Hub { sheets, credentials: credentials.clone(), limits, calls: Arc::clone(&calls) };
+            Ok(Self { hub, bulk, credentials, base, limits, calls })
         })
     }
 
@@ -163,33 +163,45 @@ impl Transport {
         (self.calls.reads.load(Ordering::Relaxed), self.calls.writes.load(Ordering::Relaxed))
     }
 
-    /// `spreadsheets.get` for a small answer, through the crate.
-    pub(super) async fn get(
+    /// `spreadsheets.get` of what no cell is asked of.
+    pub(super) async fn look(
+        &self,
+        spreadsheet: &str,
+        fields: &str,
+    ) -> Result<Spreadsheet, CallFailure> {
+        self.hub.get(spreadsheet, &[], fields).await
+    }
+
+    /// `spreadsheets.get` of ranges that hold no more than so many cells: through the crate where `bytes` suffice for it.
+    pub(super) async fn cells(
         &self,
         spreadsheet: &str,
         ranges: &[String],
+        (cells, bytes): (usize, usize),
+    ) -> Result<SheetsAnswer, CallFailure> {
+        let length: usize = ranges.iter().map(|range| encoded(range).len()).sum();
+        if outgoing::is_light(cells, bytes) && length < URL_BYTES_MAX {
+            let answer = self.hub.get(spreadsheet, ranges, READ_FIELDS).await?;
+            return reply::of_typed(Some(answer));
+        }
+        reply::decode(self.get_bytes(spreadsheet, ranges, READ_FIELDS).await?).await
+    }
+
+    /// `spreadsheets.batchUpdate`.
+    pub(super) async fn batch_update(
+        &self,
+        spreadsheet: &str,
+        body: Outgoing,
         fields: &str,
-    ) -> Result<Spreadsheet, CallFailure> {
-        let call = || async {
-            let mut status = Status::default();
-            let mut call = self.hub.spreadsheets().get(spreadsheet).add_scope(SCOPE);
-            for range in ranges {
-                call = call.add_ranges(range);
+    ) -> Result<BatchReply, CallFailure> {
+        match body {
+            Outgoing::Typed(body) => {
+                let answer = self.hub.batch_update(spreadsheet, &body, fields).await?;
+                Ok(BatchReply::Typed(answer.updated_spreadsheet.map(Box::new)))
             }
-            let call =
-                call.param("fields", fields).param("prettyPrint", "false").delegate(&mut status);
-            self.count(Kind::Read);
-            let answer = self.within(self.limits.read, Box::pin(call.doit())).await?;
-            answer
-                .map(|(_, spreadsheet)| spreadsheet)
-                .map_err(|error| CallFailure::of_crate(error, status.0))
-        };
-        match call().await {
-            Err(CallFailure::Refused(refusal)) if refusal.is_bad_token() => {
-                self.credentials.token(true).await?;
-                call().await
+            Outgoing::Text(body) => {
+                self.post_bytes(spreadsheet, body, fields).await.map(BatchReply::Bytes)
             }
-            answer => answer,
         }
     }
 
@@ -214,7 +226,7 @@ impl Transport {
     }
 
     /// `spreadsheets.batchUpdate` with a body of any size: the bytes of the answer's JSON.
-    pub(super) async fn post_bytes(
+    async fn post_bytes(
         &self,
         spreadsheet: &str,
         body: String,
@@ -281,9 +293,7 @@ impl Transport {
     }
 
     async fn within<T>(&self, limit: Duration, call: Ask<'_, T>) -> Result<T, CallFailure> {
-        tokio::time::timeout(limit, call).await.map_err(|_| {
-            CallFailure::Ambiguous(format!("no answer within {} seconds", limit.as_secs_f32()))
-        })
+        tokio::time::timeout(limit, call).await.map_err(|_| CallFailure::late(limit))
     }
 
     fn count(&self, kind: Kind) {

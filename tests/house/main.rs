@@ -1,5 +1,8 @@
 //! Everything that opens sockets, in one binary.
 
+mod containers;
+mod kills;
+mod mysql_door;
 mod servers;
 mod sheets_door;
 mod slice;

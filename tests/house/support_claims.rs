@@ -132,7 +132,7 @@ fn comparison<'a>(db: &'a Database, url: &'a str) -> Comparison<'a> {
 fn paste(google: &Google, at: &str, rows: &[&[&str]]) {
     let rows = rows.iter().map(|row| row.iter().map(|&text| text.to_owned()).collect()).collect();
     let act = HumanAct::Paste { tab: "Sheet1".to_owned(), at: at.to_owned(), rows };
-    google.emulator().human("book", &act).unwrap();
+    google.emulator().human("book", &act).expect("the grid takes the paste");
 }
 
 #[test]

@@ -90,6 +90,19 @@ pub struct TabWork {
     pub insert: Option<RowsInsert>,
 }
 
+impl TabWork {
+    /// Rows and columns that the grid must have for this work.
+    pub fn size(&self) -> (u32, u32) {
+        let behind = |row: RowIndex| row.0.saturating_add(1);
+        let rows = self.writes.iter().map(|write| behind(write.row));
+        let rows = rows.chain(self.deletes.iter().copied().map(behind));
+        let removed = u32::try_from(self.deletes.len()).unwrap_or(u32::MAX);
+        let rows = rows.chain(self.insert.iter().map(|insert| insert.at.0.saturating_add(removed)));
+        let columns = self.columns.iter().map(|column| column.0.saturating_add(1));
+        (rows.max().unwrap_or(0), columns.max().unwrap_or(0))
+    }
+}
+
 /// A tab to make or to give a header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TabCreate {

@@ -64,6 +64,8 @@ pub(crate) struct Book {
     /// Nothing is asked of Google before this.
     pub(crate) not_before: Moment,
     pub(crate) next_sweep: Moment,
+    /// When the read that is under way was asked for.
+    pub(crate) reading_since: Moment,
     pub(crate) last_flush: Option<Moment>,
     /// The pacer has granted a write that was not sent yet, because keys had to be read first.
     pub(crate) write_granted: bool,
@@ -87,6 +89,7 @@ impl Book {
             backoff,
             not_before: Moment::START,
             next_sweep: Moment::START,
+            reading_since: Moment::START,
             last_flush: None,
             write_granted: false,
             solo: false,

@@ -3,8 +3,10 @@
 use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
-    repair::{LOST, Lost, Seen, compose, is_planned_for, is_row, lost_value, remember},
-    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey, StoreStep},
+    repair::{LOST, Lost, Seen, compose, is_likely, is_planned_for, is_row, lost_value, remember},
+    state::{
+        ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep,
+    },
     survey::cell_at,
     tab::Tab,
 };
@@ -264,14 +266,40 @@ fn confirm_delete(
             });
         }
     }
+    if header.moved.contains(&true) {
+        out.overruled.extend(unseen_words(header, base, &key, whole));
+    }
     out.rows[2] += 1;
     settle(tab, out, &key, expected);
+}
+
+/// What stood in a removed row's columns whose headers the batch did not see, where mapped columns may have gone.
+fn unseen_words(header: &Header, base: &[Cell], key: &RowKey, whole: &[Cell]) -> Vec<Overruled> {
+    let unseen = |column: &ColumnIndex| cell_at(&header.now, *column).is_empty();
+    let columns = (0..).map(ColumnIndex).zip(whole).filter(|(column, _)| unseen(column));
+    columns
+        .filter(|(_, cell)| !cell.is_empty() && !base.contains(cell))
+        .map(|(column, cell)| Overruled {
+            kind: ConflictKind::EditedRowRemoved,
+            key: Some(key.clone()),
+            column: format!("column {}", column.0 + 1),
+            base: None,
+            database: None,
+            sheet: cell.clone(),
+        })
+        .collect()
 }
 
 /// A row removed by mistake, with the headers it had: those seen in the batch, the others as last read.
 fn removed_row(tab: &Tab, header: &Header, whole: &[Cell]) -> RemovedRow {
     let mut names = tab.geometry.whole_header.clone();
     names.resize(names.len().max(header.now.len()), Cell::Empty);
+    for name in &mut names {
+        // As last read; what the batch has seen elsewhere does not stand here any more.
+        if header.now.contains(name) {
+            *name = Cell::Empty;
+        }
+    }
     for (name, now) in names.iter_mut().zip(&header.now) {
         if !now.is_empty() {
             name.clone_from(now);
@@ -289,30 +317,54 @@ fn confirm_inserts(
 ) {
     for expected in &expectation.inserts {
         let Some(key) = key_of(expected) else { continue };
-        if moved_header {
-            // The cells stand under wrong headers: blank them and add the row again.
-            blank(tab, &header.now, &work.columns, &expected.after);
-            out.moved += 1;
-        } else {
+        if !moved_header {
             out.rows[1] += 1;
             settle(tab, out, &key, expected);
+            continue;
+        }
+        // Cells stand under wrong headers: blank them, and the whole row where it has not even got its key.
+        out.moved += 1;
+        let keyed = tab.spec.key.iter().all(|place| !header.moved[*place]);
+        let blank_row = RowIdentity::Content(blank_content(tab));
+        let row = if keyed { RowIdentity::Key(key.clone()) } else { blank_row };
+        let wrong = |place: usize| !keyed || header.moved[place];
+        blank(tab, &header.now, row, (&work.columns, &expected.after), wrong);
+        if keyed {
+            let mut cells = expected.after.clone();
+            for (cell, moved) in cells.iter_mut().zip(&header.moved) {
+                if *moved {
+                    *cell = Cell::Empty;
+                }
+            }
+            out.steps.push(tab.agree(&key, Some(cells)));
         }
     }
 }
 
-/// Plans to take back an inserted row.
-fn blank(tab: &mut Tab, header: &[Cell], columns: &[ColumnIndex], cells: &[Cell]) {
-    let cells = (columns.iter().zip(cells))
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .map(|(column, wrong)| RepairCell {
+/// Plans to blank cells of an inserted row.
+fn blank(
+    tab: &mut Tab,
+    header: &[Cell],
+    row: RowIdentity,
+    (columns, cells): (&[ColumnIndex], &[Cell]),
+    wrong: impl Fn(usize) -> bool,
+) {
+    let cells: Vec<RepairCell> = (columns.iter().zip(cells).enumerate())
+        .filter(|(place, (_, cell))| wrong(*place) && !cell.is_empty())
+        .map(|(_, (column, cell))| RepairCell {
             column: *column,
             header: cell_at(header, *column),
-            wrong: wrong.clone(),
+            wrong: cell.clone(),
             right: Cell::Empty,
         })
         .collect();
-    let row = RowIdentity::Content(vec![Some(Cell::Empty); tab.spec.columns.len()]);
-    tab.repairs.push(Repair { row, cells, readd: None });
+    if !cells.is_empty() {
+        tab.repairs.push(Repair { row, cells, readd: None });
+    }
+}
+
+fn blank_content(tab: &Tab) -> RowContent {
+    RowContent { mapped: vec![Some(Cell::Empty); tab.spec.columns.len()], own: Vec::new() }
 }
 
 fn confirm_repair(
@@ -326,23 +378,22 @@ fn confirm_repair(
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
-        let meant = tab.repairs.iter().position(|r| is_planned_for(r, write, expected));
-        let Some(meant) = meant else { continue };
         let seen = Seen { header: &header.now, cells: image };
-        let unkeyed = matches!(expected.row, RowIdentity::Content(_));
-        let untouched = write.cells.iter().all(|(column, _)| {
-            let place = ColumnIndex(u32::from(*column));
-            cell_at(image, place) == cell_at(&expected.before, place)
+        let meant = tab.repairs.iter().position(|repair| {
+            is_planned_for(repair, write, expected)
+                && (is_row(tab, repair, seen)
+                    || is_likely(tab, repair, seen)
+                    || *image == expected.before)
         });
-        if is_row(tab, &tab.repairs[meant], seen) || (unkeyed && untouched) {
-            repaired(tab, out, meant, &header, (write, expected, image));
-        } else {
-            miss(tab, out, work, &header, (write, image));
+        match meant {
+            Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),
+            None => miss(tab, out, work, &header, (write, image)),
         }
     }
     for expected in &expectation.inserts {
         if header.moved.contains(&true) {
-            blank(tab, &header.now, &work.columns, &expected.after);
+            let row = RowIdentity::Content(blank_content(tab));
+            blank(tab, &header.now, row, (&work.columns, &expected.after), |_| true);
             out.moved += 1;
         } else {
             tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());

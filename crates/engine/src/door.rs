@@ -165,8 +165,8 @@ pub enum Notice {
         spreadsheet: String,
         /// Fence sequence number.
         sequence: u64,
-        /// Rows written, added, removed.
-        rows: [usize; 3],
+        /// For each table in the batch: rows written, added, removed.
+        tables: Vec<(TableId, [usize; 3])>,
     },
     /// A copy is complete.
     Copied {

@@ -154,12 +154,12 @@ mod tests {
                 } else if !naive.is_empty() {
                     let from = place % naive.len();
                     let to = (from + count).min(naive.len());
-                    let rows: Vec<RowIndex> = (from..to).map(|r| RowIndex(1 + r as u32)).collect();
+                    let rows: Vec<RowIndex> = (from..to).map(|r| RowIndex(1 + u32::try_from(r).unwrap())).collect();
                     // Trailing rows without a key are not part of the index's world.
                     index.remove_rows(&rows);
                     naive.drain(from..to);
                     let end = index.end();
-                    let last = naive.iter().rposition(Option::is_some).map_or(1, |r| r as u32 + 2);
+                    let last = naive.iter().rposition(Option::is_some).map_or(1, |r| u32::try_from(r).unwrap() + 2);
                     prop_assert!(end.0 >= last);
                     index = KeyIndex { end: last, ..index };
                 }

@@ -102,7 +102,7 @@ impl Pacer {
         let bucket = self.bucket(class);
         let beyond = (0..requests).filter(|_| bucket.limiter.check().is_err()).count();
         bucket.granted += requests;
-        let each = Duration::from_secs(60) / bucket.rate.get();
+        let each = Duration::from_mins(1) / bucket.rate.get();
         bucket.not_before = Moment::START.after(each * u32::try_from(beyond).unwrap_or(u32::MAX));
     }
 

@@ -154,7 +154,7 @@ impl Draft {
         match tab.index.locate(&key) {
             Some(Place::Several) => {}
             Some(Place::Row(_)) if tab.spec.remove_rows && !tab.keys_fresh => {
-                plan.needs_keys = true
+                plan.needs_keys = true;
             }
             Some(Place::Row(row)) if tab.spec.remove_rows => {
                 left.rows_max -= 1;

@@ -120,7 +120,7 @@ pub fn row_key<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<RowKey> {
             text.push('\u{1f}');
         }
         match cell {
-            Cell::Number(number) => text.push_str(&format!("{number}")),
+            Cell::Number(number) => text.push_str(&number.to_string()),
             Cell::Text(words) => {
                 text.push('\'');
                 text.push_str(&words.replace('\u{1f}', "\u{1f}\u{1f}"));
@@ -262,6 +262,7 @@ mod tests {
         Column { name: "c".into(), kind, nullable: true }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "claims read better without borrows")]
     fn check(kind: ColumnKind, value: Value, expected: Cell) {
         assert_eq!(Rendering::default().cell(&column(kind), &value), expected);
     }

@@ -10,7 +10,7 @@ use crate::{
     },
     cell::Cell,
     render::row_key,
-    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowIdentity, RowKey},
+    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey},
     survey::{cell_at, is_named},
     tab::Tab,
 };
@@ -41,8 +41,29 @@ impl Seen<'_> {
 
     /// How to find the row again.
     pub(crate) fn identity(&self, tab: &Tab) -> RowIdentity {
+        self.key(tab).map_or_else(|| RowIdentity::Content(self.content(tab)), RowIdentity::Key)
+    }
+
+    fn content(&self, tab: &Tab) -> RowContent {
+        let is_mapped = |name| tab.spec.columns.iter().any(|column| is_named(name, &column.name));
+        let own = (self.header.iter().zip(self.cells))
+            .filter(|(name, cell)| !name.is_empty() && !cell.is_empty() && !is_mapped(name))
+            .map(|(name, cell)| (name.clone(), cell.clone()))
+            .collect();
+        RowContent { mapped: self.mapped(tab), own }
+    }
+
+    /// Whether nothing that was seen contradicts what is known.
+    fn agrees_with(&self, tab: &Tab, known: &RowContent) -> bool {
         let mapped = self.mapped(tab);
-        key_of(tab, &mapped).map_or(RowIdentity::Content(mapped), RowIdentity::Key)
+        let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
+            known.is_none() || found.is_none() || known == found
+        };
+        let still = |(name, cell): &(Cell, Cell)| {
+            let place = self.header.iter().position(|header| header == name);
+            place.is_none_or(|place| self.cells.get(place) == Some(cell))
+        };
+        known.mapped.iter().zip(&mapped).all(same) && known.own.iter().all(still)
     }
 }
 
@@ -105,23 +126,27 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         RowIdentity::Key(key) => seen.key(tab).as_ref() == Some(key),
         RowIdentity::Content(content) => {
             let before = restored(repair, seen);
-            let found = Seen { header: seen.header, cells: &before.cells }.mapped(tab);
-            let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
-                known.is_none() || found.is_none() || known == found
-            };
+            let row = Seen { header: seen.header, cells: &before.cells };
             let unmistakable = before.written > 1 && !is_known(tab, seen);
-            before.there > 0
-                && before.whole
-                && (unmistakable || content.iter().zip(&found).all(same))
+            before.there > 0 && before.whole && (unmistakable || row.agrees_with(tab, content))
         }
     }
+}
+
+/// Whether a row without a key, changed by a person since, still holds something of what we wrote.
+pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    repair.readd.is_none()
+        && matches!(repair.row, RowIdentity::Content(_))
+        && restored(repair, seen).written > 0
+        && !is_known(tab, seen)
 }
 
 /// Remembers that cells of a row were hit, `seen` being the row just before. Composes with what is already to be put back there. Gives
 /// what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
 pub(crate) fn remember(tab: &mut Tab, seen: Seen<'_>, hits: Vec<RepairCell>) -> Vec<Lost> {
-    let known =
-        (tab.repairs.iter()).position(|repair| repair.readd.is_none() && is_row(tab, repair, seen));
+    let known = (tab.repairs.iter())
+        .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen))
+        .or_else(|| tab.repairs.iter().position(|repair| is_likely(tab, repair, seen)));
     let mut repair = match known {
         Some(known) => tab.repairs.remove(known),
         None => Repair { row: seen.identity(tab), cells: Vec::new(), readd: None },
@@ -146,7 +171,7 @@ pub(crate) fn compose(
     if hits.iter().any(is_key) && matches!(repair.row, RowIdentity::Key(_)) {
         let cells = restored(repair, seen).cells;
         let before = Seen { header: seen.header, cells: &cells };
-        repair.row = RowIdentity::Content(before.mapped(tab));
+        repair.row = RowIdentity::Content(before.content(tab));
     }
     let header = seen.header;
     let mut lost = Vec::new();
@@ -217,7 +242,7 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let header = padded(&image.header, width);
     let mut writes: Vec<(RowWrite, RowExpectation)> = Vec::new();
     let mut inserts = Vec::new();
-    for mut repair in std::mem::take(&mut tab.repairs) {
+    for mut repair in exact_first(tab, image, &header) {
         if let Some(removed) = &repair.readd {
             inserts.push((laid_out(removed, &header), repair.row.clone()));
             tab.repairs.push(repair);
@@ -244,6 +269,21 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     plan
 }
 
+/// All repairs, those whose row is beyond doubt before those that may take what is left.
+fn exact_first(tab: &mut Tab, image: &TabImage, header: &[Cell]) -> Vec<Repair> {
+    let repairs = std::mem::take(&mut tab.repairs);
+    let rows: Vec<Vec<Cell>> = (0..depth(image)).map(|row| whole_row(image, row)).collect();
+    let exact =
+        |repair: &Repair| rows.iter().any(|cells| is_row(tab, repair, Seen { header, cells }));
+    let (mut sure, unsure): (Vec<Repair>, Vec<Repair>) = repairs.into_iter().partition(exact);
+    sure.extend(unsure);
+    sure
+}
+
+fn depth(image: &TabImage) -> usize {
+    image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0)
+}
+
 fn put_back(
     identity: &RowIdentity,
     row: RowIndex,
@@ -268,31 +308,38 @@ fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
     (0..width).map(|column| cell_at(row, ColumnIndex(column))).collect()
 }
 
-/// The cells of a removed row under the headers they had.
+/// The cells of a removed row under the headers they had, else where they stood, else in the next free column.
 fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
     let mut row = vec![Cell::Empty; header.len()];
-    for (column, cell) in (0..).map(ColumnIndex).zip(&removed.cells) {
-        let place = place_of(header, column, &cell_at(&removed.header, column));
-        if let Some(slot) = slot(&mut row, place)
-            && slot.is_empty()
-        {
-            *slot = cell.clone();
+    let cells = (0..).map(ColumnIndex).zip(&removed.cells);
+    let mut homeless = Vec::new();
+    for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+        let name = cell_at(&removed.header, column);
+        match slot(&mut row, place_of(header, column, &name)) {
+            Some(slot) if slot.is_empty() && header.contains(&name) => *slot = cell.clone(),
+            _ => homeless.push((column, cell.clone())),
+        }
+    }
+    for (column, cell) in homeless {
+        let place = usize::try_from(column.0).unwrap_or(usize::MAX);
+        let order = (place..row.len()).chain(0..place.min(row.len()));
+        if let Some(free) = order.into_iter().find(|free| row[*free].is_empty()) {
+            row[free] = cell;
         }
     }
     row
 }
 
 /// Finds the row that was hit, wherever it is now, with all its cells from column 0. A row without a key that a person has changed
-/// since is taken for it where no other row holds anything of what we wrote, and no known key.
+/// since is taken for it where no other row without a known key holds as much of what we wrote.
 fn find_row(
     tab: &Tab,
     (image, header): (&TabImage, &[Cell]),
     repair: &Repair,
     writes: &[(RowWrite, RowExpectation)],
 ) -> Option<(RowIndex, Vec<Cell>)> {
-    let depth = image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
     let first = tab.spec.header_row.0 + 1;
-    let rows = (first..).map(RowIndex).zip(0..depth);
+    let rows = (first..).map(RowIndex).zip(0..depth(image));
     let mut rows: Vec<(RowIndex, Vec<Cell>)> = rows
         .filter(|(row, _)| writes.iter().all(|(write, _)| write.row != *row))
         .map(|(row, offset)| (row, whole_row(image, offset)))
@@ -308,10 +355,11 @@ fn find_row(
     // Of several rows with the same key, the one that still holds what we wrote.
     let best = (0..rows.len()).filter(|at| exact(&rows[*at].1)).max_by_key(|at| hits(&rows[*at].1));
     let best = best.or_else(|| {
-        let mut places = (0..rows.len()).filter(|at| hits(&rows[*at].1) > 0);
-        let only = places.next().filter(|_| places.next().is_none())?;
-        let unkeyed = matches!(repair.row, RowIdentity::Content(_));
-        (unkeyed && !is_known(tab, Seen { header, cells: &rows[only].1 })).then_some(only)
+        let likely = |at: &usize| is_likely(tab, repair, Seen { header, cells: &rows[*at].1 });
+        let candidates: Vec<usize> = (0..rows.len()).filter(likely).collect();
+        let most = candidates.iter().map(|at| hits(&rows[*at].1)).max()?;
+        let mut alike = candidates.into_iter().filter(|at| hits(&rows[*at].1) == most);
+        alike.next().filter(|_| alike.next().is_none())
     })?;
     Some(rows.swap_remove(best))
 }

@@ -130,8 +130,17 @@ pub struct RepairCell {
 pub enum RowIdentity {
     /// It bears a key.
     Key(RowKey),
-    /// It bears none: its mapped cells as they were before the hit, `None` where they were not seen.
-    Content(Vec<Option<Cell>>),
+    /// It bears none: what was in it before the hit.
+    Content(RowContent),
+}
+
+/// What is known of a row without a key.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RowContent {
+    /// Its mapped cells, `None` where they were not seen.
+    pub mapped: Vec<Option<Cell>>,
+    /// Header and content of other cells that were seen and are not empty.
+    pub own: Vec<(Cell, Cell)>,
 }
 
 /// A value that did not win, kept.

@@ -72,6 +72,10 @@ fn lay_out_header(tab: &mut Tab, first: u32) {
 /// Takes in a read of the whole tab. `sequence` ages what it makes pending.
 pub(crate) fn take_whole(tab: &mut Tab, image: TabImage, sequence: u64) -> Result<Found, Refusal> {
     tab.geometry.title.clone_from(&image.properties.title);
+    let (rows, columns) = std::mem::take(&mut tab.refused_size);
+    if image.properties.rows < rows || image.properties.columns < columns {
+        tab.refusals = 0;
+    }
     tab.geometry.grid_columns = image.properties.columns;
     if image.header.iter().all(Cell::is_empty) && image.columns.iter().all(|(_, c)| c.is_empty()) {
         lay_out_header(tab, 0);

@@ -89,6 +89,8 @@ pub(crate) struct Tab {
     pub(crate) strangers: usize,
     /// Refusals in a row.
     pub(crate) refusals: u32,
+    /// Rows and columns that the refused work needed: where a person made the grid smaller, the table is not to blame.
+    pub(crate) refused_size: (u32, u32),
 }
 
 impl Tab {
@@ -109,6 +111,7 @@ impl Tab {
             frozen: BTreeSet::new(),
             strangers: 0,
             refusals: 0,
+            refused_size: (0, 0),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The emulator as a program: listens, prints where, and runs until it is told to stop.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +14,9 @@ struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// A peer that may use the web grid as this machine may: the gateway of a container; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    trust_peer: Vec<IpAddr>,
     /// Virtual seconds per real second, for quota minutes, tokens and stalls.
     #[arg(long, default_value_t = 1.0)]
     clock_rate: f64,
@@ -68,6 +71,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let limits = |window| Some(QuotaLimits { window, ..QuotaLimits::default() });
     let emulator = Emulator::start(Options {
         listen: arguments.listen,
+        trusted_peers: arguments.trust_peer,
         clock_rate: arguments.clock_rate,
         quota: match arguments.quota {
             QuotaMode::Fixed => limits(QuotaWindow::Fixed),

@@ -458,7 +458,7 @@ impl Assembler {
         let committed_at_us = exact.unwrap_or(i64::from(event.header().timestamp()) * 1_000_000);
         match (&mut self.position, open.map_or(Id::Anonymous, |open| open.id)) {
             (Position::MySql(set), Id::MySql { uuid, tag, number }) => {
-                set.insert(uuid, &tag, number)
+                set.insert(uuid, &tag, number);
             }
             (Position::MariaDb(list), Id::MariaDb { domain, server, sequence }) => {
                 list.advance(domain, server, sequence);

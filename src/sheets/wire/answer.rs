@@ -31,7 +31,7 @@ pub(crate) struct SheetsAnswer {
 pub(crate) struct SheetAnswer {
     pub(crate) properties: PropertiesAnswer,
     #[serde(default)]
-    data: Vec<BlockAnswer>,
+    pub(super) data: Vec<BlockAnswer>,
 }
 
 /// Name and size of a tab.
@@ -41,66 +41,66 @@ pub(crate) struct PropertiesAnswer {
     #[serde(default)]
     pub(crate) sheet_id: i32,
     #[serde(default)]
-    title: String,
-    grid_properties: Option<SizeAnswer>,
+    pub(super) title: String,
+    pub(super) grid_properties: Option<SizeAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SizeAnswer {
+pub(super) struct SizeAnswer {
     #[serde(default)]
-    row_count: u32,
+    pub(super) row_count: u32,
     #[serde(default)]
-    column_count: u32,
+    pub(super) column_count: u32,
 }
 
 /// One of the ranges asked for, in the order they were asked for.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct BlockAnswer {
+pub(super) struct BlockAnswer {
     #[serde(default)]
-    start_row: u32,
+    pub(super) start_row: u32,
     #[serde(default)]
-    start_column: u32,
+    pub(super) start_column: u32,
     #[serde(default)]
-    row_data: Vec<RowAnswer>,
+    pub(super) row_data: Vec<RowAnswer>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct RowAnswer {
+pub(super) struct RowAnswer {
     #[serde(default)]
-    values: Vec<CellAnswer>,
+    pub(super) values: Vec<CellAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(from = "RawCell")]
-struct CellAnswer(Cell);
+pub(super) struct CellAnswer(Cell);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawCell {
-    user_entered_value: Option<RawValue>,
+pub(super) struct RawCell {
+    pub(super) user_entered_value: Option<RawValue>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RawValue {
+pub(super) struct RawValue {
     #[serde(rename = "stringValue")]
-    text: Option<Box<str>>,
+    pub(super) text: Option<Box<str>>,
     #[serde(rename = "numberValue")]
-    number: Option<f64>,
+    pub(super) number: Option<f64>,
     #[serde(rename = "boolValue")]
-    flag: Option<bool>,
+    pub(super) flag: Option<bool>,
     #[serde(rename = "formulaValue")]
-    formula: Option<Box<str>>,
+    pub(super) formula: Option<Box<str>>,
     #[serde(rename = "errorValue")]
-    error: Option<RawError>,
+    pub(super) error: Option<RawError>,
 }
 
 #[derive(Deserialize)]
-struct RawError {
+pub(super) struct RawError {
     #[serde(rename = "type", default)]
-    kind: String,
+    pub(super) kind: String,
 }
 
 impl From<RawCell> for CellAnswer {

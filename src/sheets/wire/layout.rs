@@ -77,6 +77,12 @@ impl JournalLayout {
         Self { tabs, end_row: cursor.row, end_column: cursor.column }
     }
 
+    /// Cells of the rectangle that holds the pre-images.
+    pub(crate) fn cells(&self) -> usize {
+        let cells = u64::from(self.end_row - FIRST_IMAGE_ROW) * u64::from(self.end_column);
+        usize::try_from(cells).unwrap_or(usize::MAX)
+    }
+
     /// Whether there is any pre-image.
     pub(crate) fn is_empty(&self) -> bool {
         self.end_row == FIRST_IMAGE_ROW

@@ -10,10 +10,12 @@ pub(crate) mod answer;
 pub(crate) mod fence;
 pub(crate) mod journal;
 pub(crate) mod layout;
+pub(crate) mod outgoing;
 pub(crate) mod probe;
 pub(crate) mod requests;
 pub(crate) mod shift;
 mod tab;
+mod typed;
 
 use sheetwire_engine::{batch::Batch, cell::Cell};
 
@@ -21,6 +23,7 @@ use self::{
     fence::FenceKind,
     journal::JournalTab,
     layout::{FIRST_IMAGE_ROW, JournalLayout},
+    outgoing::Outgoing,
     requests::{
         Body, CellData, GridCoordinate, GridProperties, GridRange, Request, RowData,
         SheetProperties, UpdateCells,
@@ -50,13 +53,15 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) journal: Option<&'a JournalTab>,
     /// Rows of the grid of each tab of the batch, where known.
     pub(crate) rows: Vec<Option<u32>>,
+    /// The most memory, in bytes, that the call may take in the crate's types.
+    pub(crate) crate_bytes: usize,
 }
 
 /// A batch written down.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    /// JSON body of the one call.
-    pub(crate) body: String,
+    /// Body of the one call.
+    pub(crate) body: Outgoing,
     /// How many of the first requests are the fence.
     pub(crate) fence_requests: usize,
     /// For each request, the tab (index into [`Batch::tabs`]) it works for.
@@ -123,7 +128,8 @@ pub(crate) fn compile(
         include_spreadsheet_in_response: true,
         response_ranges: &journal_ranges(&journal.title, &layout),
     };
-    let body = serde_json::to_string(&body).expect("requests hold nothing that JSON cannot say");
+    let answered = header.len() + layout.cells();
+    let body = Outgoing::of(&body, answered, surroundings.crate_bytes);
     Ok(Compiled { body, fence_requests, owners: script.owners, layout, journal })
 }
 

@@ -5,6 +5,7 @@ use sheetwire_engine::cell::Cell;
 use super::{
     a1,
     answer::{SheetAnswer, cells},
+    outgoing::{CRATE_BYTES, Outgoing},
     requests::{
         Body, CellData, ENTERED, GridCoordinate, GridProperties, GridRange, NamedRange, Request,
         RowData, SheetProperties, UpdateCells,
@@ -27,6 +28,9 @@ const WRITTEN: u32 = 1;
 const COPIED: u32 = 5;
 const COLUMNS: u32 = 4;
 
+/// Two rows of [`COLUMNS`].
+const CELLS_ANSWERED: usize = 8;
+
 /// Id of the probe's named range after a step.
 pub(crate) fn range_id(step: u64) -> String {
     format!("{NAME}_{step}")
@@ -48,25 +52,25 @@ fn copied() -> [Cell; 4] {
 }
 
 /// Adds the tab, a named range as fence, and a row.
-pub(crate) fn prepare() -> String {
+pub(crate) fn prepare() -> Outgoing {
     let before = before();
     body(&[add_tab(), add_range(1), write(&before)], &[])
 }
 
 /// A batch on a fence that does not stand there: it must be refused as a whole.
-pub(crate) fn stale_range() -> String {
+pub(crate) fn stale_range() -> Outgoing {
     let stale = [Cell::text("stale")];
     body(&[delete_range(0), add_range(9), write(&stale)], &[])
 }
 
 /// The same with a tab as fence.
-pub(crate) fn stale_tab() -> String {
+pub(crate) fn stale_tab() -> Outgoing {
     let stale = [Cell::text("stale")];
     body(&[Request::DeleteSheet { sheet_id: NO_SHEET_ID }, write(&stale)], &[])
 }
 
 /// A batch on the right fence: it moves it, copies the row, writes it, and answers both.
-pub(crate) fn good() -> String {
+pub(crate) fn good() -> Outgoing {
     let after = [Cell::text("after"), Cell::Empty, Cell::Empty, Cell::Empty];
     let copy = Request::CopyPaste {
         source: GridRange::block(SHEET_ID, (WRITTEN, 0), (1, COLUMNS)),
@@ -80,7 +84,7 @@ pub(crate) fn good() -> String {
 }
 
 /// Takes away what is there of the probe.
-pub(crate) fn clear(ranges: &[String], tab: bool) -> String {
+pub(crate) fn clear(ranges: &[String], tab: bool) -> Outgoing {
     let ranges = ranges.iter().map(|id| Request::DeleteNamedRange { named_range_id: id.clone() });
     let tab = tab.then_some(Request::DeleteSheet { sheet_id: SHEET_ID });
     body(&ranges.chain(tab).collect::<Vec<_>>(), &[])
@@ -102,10 +106,10 @@ pub(crate) fn judge(sheet: Option<&SheetAnswer>) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn body(requests: &[Request<'_>], response_ranges: &[String]) -> String {
+fn body(requests: &[Request<'_>], response_ranges: &[String]) -> Outgoing {
     let include_spreadsheet_in_response = !response_ranges.is_empty();
     let body = Body { requests, include_spreadsheet_in_response, response_ranges };
-    serde_json::to_string(&body).expect("requests hold nothing that JSON cannot say")
+    Outgoing::of(&body, CELLS_ANSWERED, CRATE_BYTES)
 }
 
 fn add_tab<'a>() -> Request<'a> {

@@ -51,14 +51,23 @@ fn tab() -> JournalTab {
 fn compiled(batch: &Batch, rows: Option<u32>) -> Compiled {
     let tab = tab();
     let rows = batch.tabs.iter().map(|_| rows).collect();
-    let surroundings = Surroundings { kind: FenceKind::NamedRange, journal: Some(&tab), rows };
+    let surroundings =
+        Surroundings { kind: FenceKind::NamedRange, journal: Some(&tab), rows, crate_bytes: 0 };
     compile(batch, &surroundings).unwrap()
 }
 
 /// Requests of a batch, without the five that fence, clear and head the journal.
 fn requests(batch: &Batch, rows: Option<u32>) -> Vec<Value> {
-    let body: Value = serde_json::from_str(&compiled(batch, rows).body).unwrap();
+    let body: Value = serde_json::from_str(&text_of(&compiled(batch, rows))).unwrap();
     body["requests"].as_array().unwrap()[5..].to_vec()
+}
+
+/// The body as JSON text, whichever way it travels.
+fn text_of(compiled: &Compiled) -> String {
+    match &compiled.body {
+        Outgoing::Typed(tree) => tree.to_string(),
+        Outgoing::Text(text) => text.clone(),
+    }
 }
 
 fn copy(from: [u32; 4], to: [u32; 4]) -> Value {
@@ -82,7 +91,7 @@ fn text(text: &str) -> Value {
 #[test]
 fn a_burn_moves_the_fence_and_writes_the_first_row() {
     let compiled = compiled(&batch(Some(8), Vec::new()), None);
-    let body: Value = serde_json::from_str(&compiled.body).unwrap();
+    let body: Value = serde_json::from_str(&text_of(&compiled)).unwrap();
     let names: Vec<&String> = body["requests"]
         .as_array()
         .unwrap()
@@ -112,9 +121,10 @@ fn a_burn_moves_the_fence_and_writes_the_first_row() {
 fn the_first_batch_adds_the_journal_with_the_rows_it_needs() {
     let batch = batch(None, vec![work(&[0])]);
     let rows = vec![Some(10)];
-    let surroundings = Surroundings { kind: FenceKind::NamedRange, journal: None, rows };
+    let surroundings =
+        Surroundings { kind: FenceKind::NamedRange, journal: None, rows, crate_bytes: 0 };
     let compiled = compile(&batch, &surroundings).unwrap();
-    let body: Value = serde_json::from_str(&compiled.body).unwrap();
+    let body: Value = serde_json::from_str(&text_of(&compiled)).unwrap();
     let properties = &body["requests"][0]["addSheet"]["properties"];
     assert_eq!(properties["gridProperties"], json!({"rowCount": 1024, "columnCount": 8}));
     assert_eq!(properties["hidden"], true);
@@ -127,10 +137,14 @@ fn the_journal_grows_only_when_it_must() {
     let small = JournalTab { rows: 1001, ..tab() };
     let many: Vec<RowWrite> = (1..=40).map(|row| write(row, &[(0, Cell::Empty)])).collect();
     let batch = batch(Some(8), vec![TabWork { writes: many, ..work(&[0]) }]);
-    let surroundings =
-        Surroundings { kind: FenceKind::NamedRange, journal: Some(&small), rows: vec![None] };
+    let surroundings = Surroundings {
+        kind: FenceKind::NamedRange,
+        journal: Some(&small),
+        rows: vec![None],
+        crate_bytes: 0,
+    };
     let compiled = compile(&batch, &surroundings).unwrap();
-    let body: Value = serde_json::from_str(&compiled.body).unwrap();
+    let body: Value = serde_json::from_str(&text_of(&compiled)).unwrap();
     assert_eq!(
         body["requests"][2]["updateSheetProperties"],
         json!({"properties": {"sheetId": OURS,
@@ -279,7 +293,8 @@ fn a_number_without_a_json_form_is_refused_before_it_is_sent() {
         let tab = TabWork { writes: vec![write(1, &[(0, Cell::Number(number))])], ..work(&[0]) };
         let batch = batch(Some(8), vec![work(&[0]), tab]);
         let rows = vec![None, None];
-        let surroundings = Surroundings { kind: FenceKind::NamedRange, journal: None, rows };
+        let surroundings =
+            Surroundings { kind: FenceKind::NamedRange, journal: None, rows, crate_bytes: 0 };
         assert_eq!(compile(&batch, &surroundings).unwrap_err(), Unwritable { tab: 1 });
     }
 }
@@ -322,15 +337,135 @@ fn our_requests_are_in_the_schema_of_the_crate() {
         (Some(8), Some(&small), FenceKind::JournalTab),
     ] {
         let rows = vec![Some(1), None];
-        let surroundings = Surroundings { kind, journal, rows };
+        let surroundings = Surroundings { kind, journal, rows, crate_bytes: 0 };
+        let narrow = compile(&batch(previous, tabs.clone()), &surroundings).unwrap();
+        let surroundings = Surroundings { crate_bytes: usize::MAX, ..surroundings };
         let compiled = compile(&batch(previous, tabs.clone()), &surroundings).unwrap();
-        let typed: google_sheets4::api::BatchUpdateSpreadsheetRequest =
-            serde_json::from_str(&compiled.body).unwrap();
-        let mut theirs = serde_json::to_value(&typed).unwrap();
+        let Outgoing::Typed(ours) = compiled.body else { panic!("nothing is too large") };
+        let mut theirs = serde_json::to_value(outgoing::typed(&ours).unwrap()).unwrap();
         google_sheets4::common::remove_json_null_values(&mut theirs);
-        let ours: Value = serde_json::from_str(&compiled.body).unwrap();
         assert_eq!(ours, theirs);
+        assert_eq!(text_of(&narrow), ours.to_string(), "both ways carry the same body");
     }
+}
+
+fn scattered(rows: u32) -> Batch {
+    let writes = (0..rows).map(|row| write(1 + row * 20, &[(0, Cell::text("x"))])).collect();
+    batch(Some(8), vec![TabWork { writes, ..work(&[0, 1, 2, 3]) }])
+}
+
+/// How a batch travels with the memory the product allows.
+fn is_typed(batch: &Batch) -> bool {
+    let tab = tab();
+    let surroundings = Surroundings {
+        kind: FenceKind::NamedRange,
+        journal: Some(&tab),
+        rows: batch.tabs.iter().map(|_| None).collect(),
+        crate_bytes: outgoing::CRATE_BYTES,
+    };
+    matches!(compile(batch, &surroundings).unwrap().body, Outgoing::Typed(_))
+}
+
+#[test]
+fn what_would_be_heavy_in_the_crates_types_travels_as_text() {
+    assert!(is_typed(&batch(Some(8), Vec::new())), "a burn");
+    assert!(is_typed(&scattered(100)), "requests");
+    assert!(!is_typed(&scattered(5_000)), "requests");
+    let wide = |rows| {
+        let deletes = (0..rows).map(RowIndex).collect();
+        batch(Some(8), vec![TabWork { deletes, grid_columns: 100, ..work(&[0]) }])
+    };
+    assert!(is_typed(&wide(10)) && !is_typed(&wide(100)), "cells of the answer");
+    let long = |chars| {
+        let writes = vec![write(1, &[(0, Cell::text("x".repeat(chars)))])];
+        batch(Some(8), vec![TabWork { writes, ..work(&[0]) }])
+    };
+    assert!(is_typed(&long(50_000)) && !is_typed(&long(5_000_000)), "text");
+}
+
+#[test]
+fn no_number_is_rounded_on_its_way_through_the_crate() {
+    // Written as text and read again by `serde_json`, many of these come back as their neighbour.
+    let numbers: Vec<f64> = (1_u32..2_000)
+        .map(|at| f64::from(at).sqrt() * 10_f64.powi(i32::try_from(at % 600).unwrap() - 300))
+        .collect();
+    let writes = vec![RowWrite {
+        row: RowIndex(1),
+        cells: (0..).zip(&numbers).map(|(at, number)| (at, Cell::Number(*number))).collect(),
+    }];
+    let columns: Vec<u32> = (0..2_000).collect();
+    let batch = batch(Some(8), vec![TabWork { writes, ..work(&columns) }]);
+    let tab = tab();
+    let surroundings = Surroundings {
+        kind: FenceKind::NamedRange,
+        journal: Some(&tab),
+        rows: vec![None],
+        crate_bytes: usize::MAX,
+    };
+    let Outgoing::Typed(body) = compile(&batch, &surroundings).unwrap().body else {
+        panic!("nothing is too large")
+    };
+    let request = outgoing::typed(&body).unwrap().requests.unwrap().pop().unwrap();
+    let row = request.update_cells.unwrap().rows.unwrap().pop().unwrap();
+    let sent = row.values.unwrap().into_iter();
+    let sent: Vec<u64> =
+        sent.map(|cell| cell.user_entered_value.unwrap().number_value.unwrap().to_bits()).collect();
+    assert_eq!(sent, numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>());
+}
+
+/// An answer, read by us and read by the crate: as we print it, or `None` where it is refused.
+fn both_readings(answer: &Value) -> [Option<String>; 2] {
+    let ours: Option<answer::SheetsAnswer> = serde_json::from_value(answer.clone()).ok();
+    let theirs: Option<google_sheets4::api::Spreadsheet> =
+        serde_json::from_value(answer.clone()).ok();
+    let theirs = theirs.and_then(answer::SheetsAnswer::of);
+    [ours.map(|answer| format!("{answer:?}")), theirs.map(|answer| format!("{answer:?}"))]
+}
+
+#[test]
+fn the_crates_answers_mean_what_ours_mean() {
+    let entered = |value: Value| json!({ "userEnteredValue": value });
+    let answer = json!({"sheets": [{
+        "properties": {"sheetId": 3, "title": "t", "gridProperties": {"rowCount": 9, "columnCount": 4}},
+        "data": [
+            {"startRow": 1000, "startColumn": 2, "rowData": [
+                {},
+                {"values": []},
+                {"values": [{}, {"userEnteredValue": {}}, text("a"), {}, entered(json!({"stringValue": ""}))]},
+                {"values": [
+                    entered(json!({"numberValue": 0.1})), entered(json!({"numberValue": 3})),
+                    entered(json!({"boolValue": false})), entered(json!({"formulaValue": "=A1"})),
+                    entered(json!({"errorValue": {"type": "N_A", "message": "gone"}})),
+                    entered(json!({"errorValue": {}})),
+                ]},
+            ]},
+            {},
+        ]},
+        {"properties": {}},
+    ]});
+    let [ours, theirs] = both_readings(&answer);
+    let ours = ours.unwrap();
+    assert!(
+        ours.contains("CellAnswer(Empty), CellAnswer(Empty), CellAnswer(Text(\"a\"))"),
+        "{ours}"
+    );
+    assert_eq!(Some(ours), theirs);
+}
+
+#[test]
+fn an_answer_that_could_shift_cells_is_refused_both_ways() {
+    let of_row =
+        |values: Value| json!({"sheets": [{"properties": {}, "data": [{"rowData": values}]}]});
+    for answer in [
+        of_row(json!([{"values": [null, text("b")]}])),
+        of_row(json!([null, {"values": [text("b")]}])),
+        of_row(json!([{"values": [{"userEnteredValue": {"numberValue": "NaN"}}]}])),
+        json!({"sheets": [{"data": []}]}),
+        json!({"sheets": [{"properties": {}, "data": [{"startRow": -1}]}]}),
+    ] {
+        assert_eq!(both_readings(&answer), [None, None], "{answer}");
+    }
+    assert!(both_readings(&json!({})).iter().all(Option::is_some));
 }
 
 fn answer(data: Value) -> answer::SheetAnswer {

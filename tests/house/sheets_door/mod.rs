@@ -16,6 +16,7 @@ mod relay;
 mod secrets;
 mod stub;
 mod tokens;
+mod ways;
 
 use std::{
     path::PathBuf,

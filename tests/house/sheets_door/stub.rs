@@ -15,7 +15,7 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
-    /// Answers one request after the other with these statuses and bodies.
+    /// Answers one request after the other with these statuses and bodies; with status 0 it keeps silent for good.
     pub(crate) async fn saying(answers: &[(u16, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -52,6 +52,9 @@ async fn answer(mut stream: TcpStream, status: u16, body: &str) {
             Ok(length @ 1..) => heard.extend_from_slice(&buffer[..length]),
             _ => return,
         }
+    }
+    if status == 0 {
+        std::future::pending::<()>().await;
     }
     let length = body.len();
     let said = format!(

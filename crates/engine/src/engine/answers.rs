@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// A spreadsheet that refuses us is asked again after this.
-const DENIED_PAUSE: Duration = Duration::from_secs(60);
+const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals in a row, each after a fresh read, before a table is set aside.
-const REFUSALS_MAX: u32 = 2;
+const REFUSALS_MAX: u32 = 4;
 
 /// What a look at a spreadsheet means for the fence.
 enum Verdict {
@@ -88,7 +88,7 @@ impl Engine {
         if let Some(batch) = flight {
             let next = batch.fence.next;
             if Some(found) == batch.fence.previous || found < next {
-                return self.judge_age(batch.fence.previous, found);
+                return Self::judge_age(batch.fence.previous, found);
             }
             let ours = journal.batch == batch.id || journal.batch == burn_id(&batch.id);
             if found == next && ours {
@@ -97,7 +97,7 @@ impl Engine {
             return Verdict::Foreign(copy_of_store(&book.spreadsheet));
         }
         if book.fence.is_some_and(|fence| found <= fence) {
-            return self.judge_age(book.fence, found);
+            return Self::judge_age(book.fence, found);
         }
         if self.settings.takeover {
             return Verdict::GoOn(Some(found));
@@ -115,7 +115,7 @@ impl Engine {
         ))
     }
 
-    fn judge_age(&self, known: Option<u64>, found: u64) -> Verdict {
+    fn judge_age(known: Option<u64>, found: u64) -> Verdict {
         if known.is_some_and(|known| found < known) {
             Verdict::Lost { fence: Some(found) }
         } else {
@@ -208,6 +208,10 @@ impl Engine {
         for (tab, image) in tabs.into_iter().zip(images) {
             self.take_image(tab, image, whole, now);
         }
+        if whole {
+            let took = now.since(self.books[index].reading_since);
+            self.plan_sweep(index, now, took);
+        }
     }
 
     fn take_image(&mut self, index: usize, image: TabImage, whole: bool, now: Moment) {
@@ -276,12 +280,27 @@ impl Engine {
             WriteOutcome::Unknown { reason } => self.on_unknown(index, flight, &reason, now),
             WriteOutcome::Fenced => self.look_again(index, flight, now),
             WriteOutcome::Refused { tab, message } => {
-                self.on_refused(index, &flight, tab, &message, now);
+                self.on_refused(index, &flight, (tab, &message), now);
             }
-            WriteOutcome::Throttled => self.on_throttled(index, now),
-            WriteOutcome::NotSent { .. } => self.books[index].hold_back(now),
-            WriteOutcome::Denied { message } => self.deny(index, message, now),
+            WriteOutcome::Throttled => {
+                self.drop_flight(index);
+                self.on_throttled(index, now);
+            }
+            WriteOutcome::NotSent { .. } => {
+                self.drop_flight(index);
+                self.books[index].hold_back(now);
+            }
+            WriteOutcome::Denied { message } => {
+                self.drop_flight(index);
+                self.deny(index, message, now);
+            }
         }
+    }
+
+    /// The batch was certainly not applied and never will be: it is planned afresh.
+    fn drop_flight(&mut self, index: usize) {
+        let spreadsheet = self.books[index].spreadsheet.clone();
+        self.outbox.push(StoreStep::InFlight(spreadsheet, None));
     }
 
     fn on_unknown(&mut self, index: usize, flight: InFlight, reason: &str, now: Moment) {
@@ -310,10 +329,10 @@ impl Engine {
         &mut self,
         index: usize,
         flight: &InFlight,
-        tab: Option<usize>,
-        message: &str,
+        (tab, message): (Option<usize>, &str),
         now: Moment,
     ) {
+        self.drop_flight(index);
         self.books[index].hold_back(now);
         let blamed = match (tab, flight.expectations.as_slice()) {
             (Some(place), all) => all.get(place).map(|one| one.table),
@@ -329,6 +348,10 @@ impl Engine {
         };
         let Some(tab) = self.tab_mut(table) else { return };
         tab.refusals += 1;
+        let work = flight.batch.tabs.iter().zip(&flight.expectations);
+        tab.refused_size = (work.filter(|(_, one)| one.table == table))
+            .map(|(work, _)| work.size())
+            .fold((0, 0), |most, size| (most.0.max(size.0), most.1.max(size.1)));
         if tab.refusals >= REFUSALS_MAX {
             let title = tab.geometry.title.clone();
             self.set_aside(
@@ -415,7 +438,7 @@ impl Engine {
     fn settle(&mut self, index: usize, flight: &InFlight, journal: &Journal, now: Moment) {
         self.sequence += 1;
         let sequence = self.sequence;
-        let mut rows = [0; 3];
+        let mut tables = Vec::new();
         let parts = flight.batch.tabs.iter().zip(&flight.expectations).zip(&journal.tabs);
         for ((work, expectation), images) in parts {
             let table = expectation.table;
@@ -424,9 +447,7 @@ impl Engine {
             };
             tab.refusals = 0;
             let outcome = confirm(tab, work, expectation, images, sequence);
-            for (sum, more) in rows.iter_mut().zip(outcome.rows) {
-                *sum += more;
-            }
+            tables.push((table, outcome.rows));
             self.outbox.extend(outcome.steps);
             if outcome.moved > 0 {
                 self.notices.push_back(Notice::RowsMoved { table, rows: outcome.moved });
@@ -437,7 +458,7 @@ impl Engine {
         self.pass_fence(index, flight.batch.fence.next);
         let spreadsheet = self.books[index].spreadsheet.clone();
         let sequence = flight.batch.fence.next;
-        self.notices.push_back(Notice::Flushed { spreadsheet, sequence, rows });
+        self.notices.push_back(Notice::Flushed { spreadsheet, sequence, tables });
     }
 }
 

@@ -73,6 +73,7 @@ pub struct Engine {
     store_busy: bool,
     next_ticket: u64,
     last_checkpoint: Moment,
+    copy_not_before: Moment,
     conflicts: u64,
     notices: VecDeque<Notice>,
     stop: Option<String>,
@@ -82,6 +83,8 @@ pub struct Engine {
 
 /// How long a change may wait in memory before it is made durable.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// After rows could not be read, copies pause for this long.
+const COPY_PAUSE: Duration = Duration::from_secs(1);
 /// So many changes are made durable at once, whatever the time.
 const CHECKPOINT_ROWS: usize = 5_000;
 /// The source is not read on while so many rows wait for the store.
@@ -102,6 +105,7 @@ impl Engine {
             store_busy: false,
             next_ticket: 1,
             last_checkpoint: Moment::START,
+            copy_not_before: Moment::START,
             conflicts: image.last_conflict,
             notices: VecDeque::new(),
             stop: None,
@@ -122,7 +126,7 @@ impl Engine {
                 continue;
             }
             let seed = self.settings.run.rotate_left(u32::try_from(index % 64).unwrap_or(0));
-            let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), seed);
+            let backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), seed);
             let mut book = Book::new(id.clone(), backoff, position.cloned());
             book.tabs.push(index);
             self.books.push(book);
@@ -188,6 +192,7 @@ impl Engine {
             Input::TableSetAside { table, reason } => self.set_aside(table, reason),
             Input::Chunk { table, rows, upto, last } => self.on_chunk(table, &rows, upto, last),
             Input::ChunkFailed { table } => {
+                self.copy_not_before = now.after(COPY_PAUSE);
                 if let Some(tab) = self.tab_mut(table) {
                     tab.chunk = None;
                 }
@@ -231,7 +236,7 @@ impl Engine {
             return Some(Action::Tell(notice));
         }
         // A book may have left something for the store.
-        self.poll_store(now).or_else(|| self.poll_copy())
+        self.poll_store(now).or_else(|| self.poll_copy(now))
     }
 
     /// When to poll again if nothing happens before. Valid after [`Engine::poll`] gave `None`.
@@ -430,14 +435,19 @@ impl Engine {
         self.outbox.extend(self.ledger.save());
     }
 
-    fn poll_copy(&mut self) -> Option<Action> {
+    fn poll_copy(&mut self, now: Moment) -> Option<Action> {
         let contains = self.ledger.consumed().cloned()?;
+        if now < self.copy_not_before {
+            self.remind(self.copy_not_before);
+            return None;
+        }
         if self.tabs.iter().any(|tab| tab.chunk.is_some()) {
             return None;
         }
         let limit = self.settings.chunk_rows;
         let tab = self.tabs.iter_mut().find(|tab| {
-            matches!(tab.state, TableState::Copying { .. }) && tab.pending.len() < 2 * limit
+            matches!(tab.state, TableState::Copying { .. })
+                && tab.pending.len() - tab.frozen_pending() < 2 * limit
         })?;
         let TableState::Copying { after, .. } = &tab.state else { return None };
         let after = after.clone();

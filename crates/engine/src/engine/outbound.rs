@@ -1,5 +1,7 @@
 //! What a spreadsheet needs next: look, read, repair, write, resolve.
 
+use std::time::Duration;
+
 use super::Engine;
 use crate::{
     batch::{Batch, BatchId, FenceStep, InFlight, TabExpectation, TabWork},
@@ -132,10 +134,16 @@ impl Engine {
                 self.tabs[tab].stale = true;
             }
         }
+        self.plan_sweep(index, now, Duration::ZERO);
+    }
+
+    /// Sets the next sweep. A thousand rows a second at the most, and a twentieth of the time: large tabs and slow answers are swept
+    /// less often.
+    pub(super) fn plan_sweep(&mut self, index: usize, now: Moment, took: Duration) {
         let rows: usize = self.books[index].tabs.iter().map(|t| self.tabs[*t].index.len()).sum();
-        // A thousand rows a second at the most: a large tab is swept less often.
-        let slow = std::time::Duration::from_millis(u64::try_from(rows).unwrap_or(u64::MAX));
-        self.books[index].next_sweep = now.after(self.settings.sweep_every.max(slow));
+        let size = Duration::from_millis(u64::try_from(rows).unwrap_or(u64::MAX));
+        let pause = self.settings.sweep_every.max(size).max(took * 20);
+        self.books[index].next_sweep = now.after(pause);
     }
 
     fn read_tabs(
@@ -151,6 +159,7 @@ impl Engine {
         let reads = tabs.iter().map(|tab| self.tabs[*tab].read(whole)).collect();
         let book = &mut self.books[index];
         book.phase = Phase::Reading { whole, tabs };
+        book.reading_since = now;
         Some(Action::ReadTabs { spreadsheet: book.spreadsheet.clone(), reads })
     }
 

@@ -95,7 +95,7 @@ impl Judge<'_> {
                 }
                 Mark::Mapped { .. } => {}
                 Mark::Own { key, row_removed } => {
-                    self.own(columns, text, found, key, *row_removed)?;
+                    self.own(columns, text, found, (key, *row_removed))?;
                 }
                 Mark::Unkeyed { .. } if found.is_empty() && !self.listed(text) => {
                     return Err(format!("'{text}' of a row without a key is gone"));
@@ -122,8 +122,7 @@ impl Judge<'_> {
         columns: &[usize],
         text: &str,
         found: &[(usize, usize)],
-        key: &RowKey,
-        row_removed: bool,
+        (key, row_removed): (&RowKey, bool),
     ) -> Verdict {
         if found.is_empty() && !row_removed && !self.listed(text) {
             return Err(format!("own cell '{text}' of row {} is gone", key.0));

@@ -83,6 +83,10 @@ impl Table {
         row_key(cells.iter()).unwrap()
     }
 
+    pub(crate) fn has(&self, key: &RowKey) -> bool {
+        self.rows.keys().any(|number| self.row_key(*number) == *key)
+    }
+
     /// Whether a row of this table can bear the key: one that cells in a wrong place made up cannot.
     pub(crate) fn may_have(&self, key: &RowKey) -> bool {
         (0..KEYS).any(|number| self.row_key(u32::try_from(number).unwrap()) == *key)

@@ -99,7 +99,7 @@ fn draw_settings(rng: &mut Rng) -> Settings {
         chunk_rows: rng.pick(&[1, 3, 100]),
         flush_every: Duration::from_secs(rng.pick(&[0, 2])),
         sweep_every: Duration::from_secs(rng.pick(&[20, 60, 600])),
-        journal_hold: Duration::from_secs(180),
+        journal_hold: Duration::from_mins(3),
         takeover: false,
         started_at_us: 1_800_000_000_000_000,
         refused: Vec::new(),
@@ -119,7 +119,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut settings = draw_settings(&mut rng);
         settings.limits = BatchLimits { rows_max: 5_000, bytes_max: 2_000_000 };
-        settings.sweep_every = Duration::from_secs(3_600);
+        settings.sweep_every = Duration::from_hours(1);
         settings.rows_pending_max = 100_000;
         Self::with(rng, settings, Knobs::default())
     }
@@ -287,7 +287,7 @@ impl World {
         self.note(|| format!("   database: {last}"));
     }
 
-    fn with_person(&mut self, index: usize, act: impl FnOnce(&mut Person<'_>) -> &'static str) {
+    fn with_person(&mut self, index: usize, tidies_up: bool) {
         let spec = &self.db.tables[index].spec;
         let in_window = self.jobs.iter().any(|job| job.is_unsent_write(&spec.spreadsheet));
         let Some(book) = self.books.iter_mut().find(|book| book.id == spec.spreadsheet) else {
@@ -296,14 +296,18 @@ impl World {
         let Some(grid) = book.tabs.iter_mut().find(|tab| tab.title == spec.title) else { return };
         let marks = &mut self.marks[index];
         let mut person = Person { rng: &mut self.rng, grid, spec, marks, in_window };
-        let done = act(&mut person);
+        let done = if tidies_up { person.resolve_duplicates() } else { person.act() };
         // A row that the database removed may still be shown, and goes with what is typed beside it.
-        let durable = self.store.image().position.map_or(0, |p| self.db.consumed(&p));
+        let durable = self.store.position().map_or(0, |p| self.db.consumed(p));
         for mark in marks.all.values_mut() {
-            if let Mark::Own { key, row_removed } = mark {
-                *row_removed |= self.removed.iter().any(|(transaction, table, gone)| {
-                    *transaction >= durable && *table == index && gone == key
-                });
+            if let Mark::Own { key, row_removed } = mark
+                && !*row_removed
+            {
+                *row_removed = self.store.removes(spec.table, key)
+                    || !self.db.tables[index].has(key)
+                    || self.removed.iter().any(|(transaction, table, gone)| {
+                        *transaction >= durable && *table == index && gone == key
+                    });
             }
         }
         let shown = self.trace.is_some().then(|| grid.show());
@@ -312,7 +316,7 @@ impl World {
 
     fn person(&mut self) {
         let index = self.rng.below(self.db.tables.len());
-        self.with_person(index, |person| person.act());
+        self.with_person(index, false);
     }
 
     pub(crate) fn crash(&mut self) {
@@ -346,7 +350,7 @@ impl World {
         self.note(|| "   CALM".to_owned());
         if self.rng.percent(80) {
             for index in 0..self.db.tables.len() {
-                self.with_person(index, |person| person.resolve_duplicates());
+                self.with_person(index, true);
             }
         }
     }

@@ -6,7 +6,10 @@ use sheetwire_engine::{
     batch::InFlight,
     change::TableId,
     position::Position,
-    state::{BaseRow, ConflictRecord, Image, PendingRow, Repair, RowKey, StoreStep, TableState},
+    state::{
+        BaseRow, ConflictRecord, Image, PendingRow, Repair, RowIdentity, RowKey, StoreStep,
+        TableState,
+    },
 };
 
 #[derive(Debug, Default)]
@@ -66,6 +69,22 @@ impl Store {
         keys.iter()
             .filter_map(|key| Some((key.clone(), self.pending.get(&(table, key.clone()))?.clone())))
             .collect()
+    }
+
+    /// Whether a removal of the row is still to come, as far as the store knows.
+    pub(crate) fn removes(&self, table: TableId, key: &RowKey) -> bool {
+        let pending = self.pending.get(&(table, key.clone()));
+        let row = RowIdentity::Key(key.clone());
+        pending.is_some_and(|row| row.after.is_none())
+            || self
+                .in_flight
+                .values()
+                .flat_map(|flight| &flight.expectations)
+                .any(|tab| tab.table == table && tab.deletes.iter().any(|delete| delete.row == row))
+    }
+
+    pub(crate) fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
     }
 
     pub(crate) fn image(&self) -> Image {

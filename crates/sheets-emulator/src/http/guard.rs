@@ -6,20 +6,26 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State as Extract};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
+use super::state::State;
+
 /// Where a request came from; put on every request by the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Lets a request pass to the doors without a token, or refuses it with a sentence.
-pub(crate) async fn loopback_only(request: Request<Body>, next: Next) -> Response {
-    match check(&request) {
+pub(crate) async fn loopback_only(
+    Extract(state): Extract<State>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    match check(&request, &state.options.trusted_peers) {
         Ok(()) => next.run(request).await,
         Err((status, sentence)) => {
             (status, axum::Json(json!({ "error": sentence }))).into_response()
@@ -27,9 +33,12 @@ pub(crate) async fn loopback_only(request: Request<Body>, next: Next) -> Respons
     }
 }
 
-fn check(request: &Request<Body>) -> Result<(), (StatusCode, &'static str)> {
+fn check(request: &Request<Body>, trusted: &[IpAddr]) -> Result<(), (StatusCode, &'static str)> {
     let headers = request.headers();
-    let from_here = request.extensions().get::<Peer>().is_some_and(|peer| is_here(peer.0.ip()));
+    let from_here = request.extensions().get::<Peer>().is_some_and(|peer| {
+        let address = peer.0.ip().to_canonical();
+        is_here(address) || trusted.contains(&address)
+    });
     if !from_here {
         return Err((StatusCode::FORBIDDEN, "this door is open to this machine only"));
     }
@@ -91,11 +100,27 @@ mod tests {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(Peer(peer.parse().unwrap()));
             }
-            check(&request).is_ok()
+            check(&request, &[]).is_ok()
         };
         assert!(from(Some("127.0.0.1:5")) && from(Some("[::1]:5")));
         assert!(from(Some("[::ffff:127.0.0.1]:5")));
         assert!(!from(Some("192.168.0.7:5")) && !from(Some("[2001:db8::1]:5")) && !from(None));
+    }
+
+    #[test]
+    fn a_trusted_peer_is_let_in_under_a_name_of_this_machine_and_nobody_else_is() {
+        let gateway: IpAddr = "172.28.0.1".parse().unwrap();
+        let passes = |peer: &str, host: &str, trusted: &[IpAddr]| {
+            let mut request = Request::get("/").header(HOST, host).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+            check(&request, trusted).is_ok()
+        };
+        assert!(passes("172.28.0.1:40000", "127.0.0.1:8090", &[gateway]));
+        assert!(passes("[::ffff:172.28.0.1]:40000", "localhost:8090", &[gateway]));
+        assert!(passes("127.0.0.1:40000", "localhost:8090", &[gateway]));
+        assert!(!passes("172.28.0.1:40000", "127.0.0.1:8090", &[]));
+        assert!(!passes("172.28.0.2:40000", "127.0.0.1:8090", &[gateway]));
+        assert!(!passes("172.28.0.1:40000", "evil.example:8090", &[gateway]));
     }
 
     #[test]

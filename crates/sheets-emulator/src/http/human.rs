@@ -36,7 +36,7 @@ type Refused = (StatusCode, Json<Value>);
 type Told = Result<Json<Value>, Refused>;
 
 /// All doors of this file, behind the guard; the API is the caller's fallback.
-pub(crate) fn router(_: &State) -> Router<State> {
+pub(crate) fn router(state: &State) -> Router<State> {
     let spreadsheet = Router::new()
         .route("/tabs", get(tabs))
         .route("/grid", get(grid))
@@ -57,7 +57,7 @@ pub(crate) fn router(_: &State) -> Router<State> {
         .route("/emulator/faults", get(faults).post(arm).delete(disarm))
         .route("/emulator/faults/release", post(release))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(guard::loopback_only))
+        .layer(middleware::from_fn_with_state(State::clone(state), guard::loopback_only))
 }
 
 /// A file of the web grid.

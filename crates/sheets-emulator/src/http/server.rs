@@ -1,7 +1,7 @@
 //! The listening socket, the connections, and the handle tests hold.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,8 @@ use super::state::{DocumentError, Role, Shared, State, locked};
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Peers beside the loopback that may use the doors without a token; the Host header must name this machine all the same.
+    pub trusted_peers: Vec<IpAddr>,
     /// Virtual seconds in a real one, 0.001 to 1,000,000.
     pub clock_rate: f64,
     /// The quotas; none switches them off.
@@ -53,6 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            trusted_peers: Vec::new(),
             clock_rate: 1.0,
             quota: Some(QuotaLimits::default()),
             service_accounts: Vec::new(),
@@ -111,9 +114,13 @@ impl Emulator {
         self.address
     }
 
-    /// Where the API is, without a slash at the end: `http://127.0.0.1:41234`.
+    /// Where the API is for programs on this machine, without a slash at the end: `http://127.0.0.1:41234`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
     }
 
     /// Where tokens are given out.

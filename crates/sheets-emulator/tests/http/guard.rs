@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, Method, StatusCode};
 use serde_json::json;
+use sheets_emulator::http::Options;
 
 use super::World;
 
@@ -68,4 +69,14 @@ async fn the_page_allows_itself_nothing_from_outside() {
         assert!(!reply.text.contains("innerHTML") && !reply.text.contains("://"), "{file}");
     }
     assert_eq!(world.get("/web/other.js").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn on_every_interface_it_names_itself_as_this_machine_does() {
+    let listen = "0.0.0.0:0".parse().unwrap();
+    let world = World::with(Options { listen, ..Options::default() }).await;
+    let wanted = format!("http://127.0.0.1:{}", world.emulator.address().port());
+    assert_eq!(world.emulator.url(), wanted);
+    assert_eq!(world.emulator.token_uri(), format!("{wanted}/token"));
+    assert_eq!(world.get("/emulator/log").await.status, StatusCode::OK);
 }

@@ -1,0 +1,142 @@
+//! `kill -9` at any moment, while an application writes, a person sorts and Google's answers get lost.
+//!
+//! Kills are counted by the window they hit, told from what the emulator has seen, and no window may stay at zero.
+//! `SHEETWIRE_KILL_SEED=...` repeats a draw, `SHEETWIRE_LONG=1` kills 200 times on each server.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot go on fails the test")]
+#![allow(
+    clippy::print_stderr,
+    reason = "seed and counters are for whoever reads the test's output"
+)]
+
+mod copies;
+mod grid;
+mod judge;
+mod killer;
+mod person;
+mod rng;
+mod stage;
+mod tables;
+mod windows;
+mod writer;
+
+use std::{
+    env,
+    hash::{BuildHasher, RandomState},
+    thread,
+    time::Duration,
+};
+
+use self::{
+    killer::Killer,
+    person::Done,
+    rng::Rng,
+    stage::{Stage, Weather, tail, wait_idle},
+    windows::{Window, carries_rows},
+    writer::{Progress, StopAtEnd, Writer},
+};
+use crate::support::{servers::Flavor, sheetwire::Home, wait::wait_until};
+
+/// The spreadsheet of every test here; each has an emulator of its own.
+const BOOK: &str = "book";
+/// How many times as fast time passes for the product and for Google.
+const RATE: u32 = 20;
+/// How long a test waits for something that must happen.
+const SOON: Duration = Duration::from_secs(90);
+/// Kills on each server; both together make thirty.
+const KILLS: usize = 15;
+const KILLS_LONG: usize = 200;
+/// Rows of each table at the start.
+const ROWS: usize = 100;
+
+#[test]
+fn no_kill_at_any_moment_loses_or_doubles_anything_on_mysql() {
+    survive(Flavor::MySql);
+}
+
+#[test]
+fn no_kill_at_any_moment_loses_or_doubles_anything_on_mariadb() {
+    survive(Flavor::MariaDb);
+}
+
+fn seed() -> u64 {
+    let given = env::var("SHEETWIRE_KILL_SEED").ok();
+    let given = given.map(|seed| seed.parse().expect("SHEETWIRE_KILL_SEED is a number"));
+    given.unwrap_or_else(|| RandomState::new().hash_one("kills") % 1_000_000)
+}
+
+fn survive(flavor: Flavor) {
+    let seed = seed();
+    let name = flavor.name();
+    eprintln!("{name}: repeat this draw with SHEETWIRE_KILL_SEED={seed}");
+    let times = if env::var_os("SHEETWIRE_LONG").is_some() { KILLS_LONG } else { KILLS };
+    let mut rng = Rng::new(seed);
+    let stage = Stage::new(flavor, rng.next());
+    let progress = Progress::default();
+    let mut home = stage.home();
+    let writer = Writer::start(stage.db.session(), rng.fork(), ROWS);
+    let (mut hand, mut killer) = (rng.fork(), Killer::new(&stage, &progress, rng.fork()));
+    probe(&home);
+    stage.weather();
+    let done = thread::scope(|scope| {
+        let stop = StopAtEnd(&progress);
+        let writing = scope.spawn(|| {
+            let _stop = StopAtEnd(&progress);
+            writer.work(&progress);
+        });
+        let (emulator, runtime) = (&stage.emulator, stage.runtime());
+        let person = scope.spawn(|| {
+            let _stop = StopAtEnd(&progress);
+            person::work(emulator, runtime, &mut hand, &progress)
+        });
+        killer.kill(&mut home, times);
+        drop(stop);
+        writing.join().unwrap();
+        person.join().unwrap()
+    });
+    stage.emulator.faults().clear();
+    stage.emulator.faults().release_all();
+    let (kills, late) = (&killer.kills, &killer.late);
+    eprintln!("{name}: {kills} {late:?}, {} transactions", progress.transactions());
+    come_to_rest(&stage, &mut home, &done);
+    let weather = Weather::of(&stage, &home);
+    eprintln!("{name}: {weather:?}");
+    assert!(weather.was_bad(), "it was too easy: {weather:?}");
+    assert!(!home.log().contains("panicked"), "{}", tail(&home));
+    for window in Window::ALL {
+        assert!(kills.of(window) > 0, "no kill hit the window '{window}': {kills}");
+    }
+    assert!(late.refused > 0, "no batch of a dead process came late: {late:?}");
+}
+
+/// Lets the product make sure of the spreadsheet, which it does once; kills it when it has. Batches come from now on.
+fn probe(home: &Home) {
+    let mut running = home.run();
+    wait_until(SOON, "the probe", || {
+        assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
+        home.join("state/probes.json").exists()
+    });
+    running.kill9();
+}
+
+/// Nobody writes, sorts or kills any more: both sides become equal, and nothing of anybody's is lost.
+fn come_to_rest(stage: &Stage, home: &mut Home, done: &Done) {
+    home.set("SHEETWIRE_HOLD", "");
+    let mut running = home.run();
+    wait_idle(home, &mut running, SOON);
+    let (rows, cells) = stage.wait_equal(home, SOON);
+    judge::no_word_stands_twice(stage);
+    let notes = judge::notes_stand_beside_their_rows(stage, &done.notes);
+    assert!(notes > 0 && done.sorts > 0 && done.moves > 0, "the person was lazy: {done:?}");
+    assert_eq!(running.terminate(SOON), 0, "{}", tail(home));
+    let verify = home.ask(&["verify"], SOON);
+    assert_eq!(verify.status.code(), Some(0), "{verify:?}\n{}", tail(home));
+    // A start when there is nothing to do writes nothing.
+    let mark = stage.emulator.log().count();
+    let mut running = home.run();
+    wait_idle(home, &mut running, SOON);
+    let written = stage.emulator.log().after(mark, usize::MAX);
+    assert!(!written.iter().any(carries_rows), "it wrote rows again: {written:#?}");
+    running.kill9();
+    eprintln!("equal: {rows} rows, {cells} cells, {notes} notes beside their rows");
+}
