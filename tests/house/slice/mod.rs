@@ -58,7 +58,7 @@ use crate::support::{
 const RATE: u32 = if cfg!(feature = "testing") { 20 } else { 1 };
 
 /// How long a test waits for something that must happen.
-const LONG: Duration = Duration::from_mins(4);
+const LONG: Duration = Duration::from_mins(3);
 const BOOK: &str = "book";
 
 /// A mapped table: where it goes.
