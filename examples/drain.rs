@@ -9,11 +9,12 @@ use std::{error::Error, time::Instant};
 use sheetwire::{
     mysql::{
         binlog::{BinlogSource, StreamOptions},
-        connect::{Secret, ServerOptions, Session, Tls},
+        connect::{ServerOptions, Session, Tls},
         schema::{self, TableRequest},
         standing,
     },
     ports::{ChangeSource, SourceEvent},
+    secret::Secret,
 };
 use sheetwire_engine::{change::TableId, position::Position};
 

@@ -40,6 +40,7 @@ use crate::{
         snapshot::SqlRows,
     },
     ports::{MappedTable, RowSource, SourceDoor, StateStore},
+    secret::Secret,
     sheets::{CallLimits, ClientOptions, SheetsClient, probes::Probes},
     store::SledStore,
 };
@@ -266,8 +267,7 @@ fn client_options(config: &Config, clock: &Clock) -> Result<ClientOptions, Fault
 }
 
 fn server_options(server: &config::Server) -> connect::ServerOptions {
-    let password = server.password.as_ref().map(|secret| secret.reveal().clone());
-    let secret = connect::Secret::new(password.unwrap_or_default());
+    let secret = server.password.clone().unwrap_or_else(|| Secret::new(String::new()));
     let mut options =
         connect::ServerOptions::new(server.host.clone(), server.port, server.user.clone(), secret);
     options.tls = match server.tls {

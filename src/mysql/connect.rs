@@ -1,6 +1,6 @@
 //! One connection to a server: how it is opened, what the session is set to, how long it waits, and what its errors mean.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use mysql_async::{
     Conn, Opts, OptsBuilder, Params, Row, SslOpts,
@@ -9,28 +9,7 @@ use mysql_async::{
 use tokio::time::timeout;
 
 use super::flavor::Server;
-use crate::fault::Fault;
-
-/// A text that never shows: not in logs, not in errors, not in `Debug`.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the text over.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use crate::{fault::Fault, secret::Secret};
 
 /// How much of the server's certificate must be right. Nothing is ever downgraded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +34,7 @@ pub struct ServerOptions {
     /// Account.
     pub user: String,
     /// Its password.
-    pub password: Secret,
+    pub password: Secret<String>,
     /// Encryption.
     pub tls: Tls,
     /// Certificate authority (PEM) instead of the built-in ones.
@@ -72,7 +51,7 @@ impl ServerOptions {
         host: impl Into<String>,
         port: u16,
         user: impl Into<String>,
-        password: Secret,
+        password: Secret<String>,
     ) -> Self {
         Self {
             host: host.into(),

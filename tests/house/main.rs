@@ -1,5 +1,7 @@
 //! Everything that opens sockets, in one binary.
 
+#![expect(clippy::too_many_lines, reason = "a scenario is read from top to bottom")]
+
 mod containers;
 mod kills;
 mod mysql_door;

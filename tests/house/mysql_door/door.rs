@@ -6,11 +6,12 @@ use sheetwire::{
     fault::Fault,
     mysql::{
         binlog::{BinlogSource, StreamOptions},
-        connect::{Secret, ServerOptions, Session, Tls},
+        connect::{ServerOptions, Session, Tls},
         schema::{self, ResolvedTable, TableRequest},
         snapshot::SqlRows,
     },
     ports::{ChangeSource, MappedTable, RowSource, SourceEvent},
+    secret::Secret,
 };
 use sheetwire_engine::{
     change::{Row, RowChange, TableId},

@@ -5,9 +5,10 @@ use std::time::Duration;
 use sheetwire::{
     fault::Fault,
     mysql::{
-        connect::{Secret, ServerOptions as Door, Session, Tls},
+        connect::{ServerOptions as Door, Session, Tls},
         standing::current_position,
     },
+    secret::Secret,
 };
 use sheetwire_engine::position::Position;
 
@@ -63,7 +64,7 @@ async fn an_account_that_must_use_tls_is_served_over_tls_and_refused_without() {
 async fn a_wrong_password_is_no_weather_and_is_not_repeated_in_the_error() {
     for flavor in Flavor::BOTH {
         let db = Server::shared(flavor).database("password");
-        let wrong = Door { password: Secret::new("sesame-open"), ..options(&db) };
+        let wrong = Door { password: Secret::new("sesame-open".to_owned()), ..options(&db) };
         let refused = try_listen(&wrong).await.unwrap_err();
         assert!(
             matches!(&refused, Fault::Source(why) if !why.contains("sesame-open")),

@@ -1,5 +1,6 @@
 //! What Google is asked for: few calls, never more than the budget, and nothing stops when it refuses for a while.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use sheets_emulator::http::{CallKind, Fault, FaultFilter, FaultKind, QuotaLimits, QuotaWindow};
@@ -31,7 +32,7 @@ fn a_hundred_changed_rows_of_one_transaction_are_one_write_and_no_read(flavor: F
     let mut sql = "BEGIN;".to_owned();
     for n in 0..100 {
         let id = 1 + (n * 67) % 150;
-        sql.push_str(&format!("UPDATE items SET amount = amount + 1000 WHERE id = {id};"));
+        write!(sql, "UPDATE items SET amount = amount + 1000 WHERE id = {id};").unwrap();
     }
     sql.push_str("COMMIT");
     stage.db.sql(&sql);

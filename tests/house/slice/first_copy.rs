@@ -18,7 +18,7 @@ fn a_first_copy_killed_in_the_middle_goes_on_where_it_stood_while_rows_change(fl
         Stage::on(server.database("slice"), &[Mapped::new("t", &["id", "name", "n"])], RATE);
     let proxy = Proxy::start(stage.db.port);
     stage.port = proxy.port();
-    stage.settings = "[sheets.flush]\nmax_rows = 1000\n[limits]\nchunk_rows = 1000".to_owned();
+    stage.settings = String::from("[sheets.flush]\nmax_rows = 1000\n[limits]\nchunk_rows = 1000");
     stage.db.sql("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(200), n INT)");
     stage.db.sql(&format!(
         "INSERT INTO t SELECT n * 2, REPEAT('long text ', 12), n FROM {}",

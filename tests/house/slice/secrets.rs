@@ -150,13 +150,15 @@ fn no_secret_is_in_any_output_of_a_failing_start(flavor: Flavor) {
     }
     change_key(&stage, |key| *key = good_key);
     canaries.push("canary-in-the-configuration".to_owned());
-    stage.settings = "password = \"canary-in-the-configuration\"\n[webhook]\nsecret = \"canary-in-the-configuration\"".to_owned();
+    stage.settings = String::from(
+        "password = \"canary-in-the-configuration\"\n[webhook]\nsecret = \"canary-in-the-configuration\"",
+    );
     check(&stage, &canaries, 2);
-    stage.settings = "token = \"canary-in-the-configuration".to_owned();
+    stage.settings = String::from("token = \"canary-in-the-configuration");
     check(&stage, &canaries, 2);
     stage.settings.clear();
     // Nobody listens there: it goes on trying, and says so.
-    stage.endpoint = "http://127.0.0.1:9/".to_owned();
+    stage.endpoint = String::from("http://127.0.0.1:9/");
     change_key(&stage, |key| key["token_uri"] = "http://127.0.0.1:9/token".into());
     stage.home.configure(&stage.config());
     let mut running = stage.home.start(&["run", "--log", "trace"]);
