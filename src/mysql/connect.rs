@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn passwords_show_nowhere() {
-        let options = ServerOptions::new("db", 3306, "reader", Secret::new("hunter2"));
+        let options = ServerOptions::new("db", 3306, "reader", Secret::new("hunter2".to_owned()));
         assert!(!format!("{options:?}").contains("hunter2"));
     }
 
