@@ -110,11 +110,12 @@ pub trait RowSource: Send + Sync {
         contains: Option<&'a Position>,
     ) -> Ask<'a, Result<Chunk, Fault>>;
 
-    /// The rows with these keys that exist now and meet the table's filter.
+    /// The rows with these keys that meet the table's filter, from a state that contains at least `contains`.
     fn rows<'a>(
         &'a self,
         table: &'a MappedTable,
         keys: &'a [Vec<Value>],
+        contains: Option<&'a Position>,
     ) -> Ask<'a, Result<Vec<Row>, Fault>>;
 }
 

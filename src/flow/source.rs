@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::{
     clock::Clock,
     fault::Fault,
-    flow::filter,
+    flow::filter::Filter,
     ports::{MappedTable, RowSource, SourceDoor, SourceEvent},
 };
 
@@ -55,21 +55,24 @@ impl Source {
             Ok(stream) => stream,
             Err(fault) => return fault,
         };
+        let mut filter = Filter::default();
         loop {
             let event = match stream.next().await {
                 Ok(event) => event,
                 Err(fault) => return fault,
             };
             backoff.reset();
-            let event = match filter::evaluate(event, &self.tables, self.rows.as_ref()).await {
-                Ok(event) => event,
+            let events = match filter.pass(event, &self.tables, self.rows.as_ref()).await {
+                Ok(events) => events,
                 Err(fault) => return fault,
             };
-            if let SourceEvent::Commit { position: reached, .. } = &event {
-                position.clone_from(reached);
-            }
-            if out.send(event).await.is_err() {
-                return Fault::Transient("the pipeline is closing".to_owned());
+            for event in events {
+                if let SourceEvent::Commit { position: reached, .. } = &event {
+                    position.clone_from(reached);
+                }
+                if out.send(event).await.is_err() {
+                    return Fault::Transient("the pipeline is closing".to_owned());
+                }
             }
         }
     }

@@ -105,13 +105,22 @@ impl SqlRows {
         Ok(Chunk { last: rows.len() < limit, rows })
     }
 
-    async fn read_rows(&self, table: &MappedTable, keys: &[Vec<Value>]) -> Result<Vec<Row>, Fault> {
+    async fn read_rows(
+        &self,
+        table: &MappedTable,
+        keys: &[Vec<Value>],
+        contains: Option<&Position>,
+    ) -> Result<Vec<Row>, Fault> {
         let mut session = self.take().await?;
+        let snapshot = reach(&mut session, contains).await?;
         let mut rows = Vec::with_capacity(keys.len());
         for some in keys.chunks(KEYS_PER_STATEMENT) {
             let (condition, params) = sql::among(table, some);
             let statement = sql::select(table, &[condition]);
             rows.append(&mut select(&mut session, table, &statement, params).await?);
+        }
+        if snapshot == Snapshot::Transaction {
+            session.run("COMMIT").await?;
         }
         self.put_back(session).await;
         Ok(rows)
@@ -133,8 +142,9 @@ impl RowSource for SqlRows {
         &'a self,
         table: &'a MappedTable,
         keys: &'a [Vec<Value>],
+        contains: Option<&'a Position>,
     ) -> Ask<'a, Result<Vec<Row>, Fault>> {
-        Box::pin(self.read_rows(table, keys))
+        Box::pin(self.read_rows(table, keys, contains))
     }
 }
 

@@ -80,7 +80,7 @@ async fn keys_of_every_type_are_walked_in_order_and_found_again() {
             let heard = changes(&heard_of(&db, std::slice::from_ref(&table), &insert).await);
             walk(&db, &table, literals.len(), column).await;
             let keys: Vec<Vec<Value>> = heard.iter().map(|change| change.key.clone()).collect();
-            let found = SqlRows::new(options(&db)).rows(&table, &keys).await.unwrap();
+            let found = SqlRows::new(options(&db)).rows(&table, &keys, None).await.unwrap();
             assert_eq!(found.len(), literals.len(), "{flavor:?} {column}: {keys:?}");
             for change in heard {
                 assert!(found.contains(&change.after.unwrap()), "{flavor:?} {column}");
@@ -156,7 +156,7 @@ async fn a_condition_is_the_servers_own() {
         let ids =
             |rows: Vec<Vec<Value>>| rows.into_iter().map(|row| row[0].clone()).collect::<Vec<_>>();
         let expected = [1, 3, 4].map(Value::Int);
-        assert_eq!(ids(source.rows(&table, &keys).await.unwrap()), expected, "{flavor:?}");
+        assert_eq!(ids(source.rows(&table, &keys, None).await.unwrap()), expected, "{flavor:?}");
         assert_eq!(ids(selected(&db, &table, 2).await), expected, "{flavor:?}");
     }
 }
