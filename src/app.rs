@@ -42,7 +42,7 @@ use crate::{
     ports::{MappedTable, RowSource, SourceDoor, StateStore},
     secret::Secret,
     sheets::{CallLimits, ClientOptions, SheetsClient, probes::Probes},
-    store::SledStore,
+    store::{Roster, SledStore},
 };
 
 /// Events that may wait between the stream and the control loop.
@@ -80,6 +80,7 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let clock = Clock::start();
     let store = Arc::new(SledStore::open(&config.data_dir, config.name.as_str())?);
+    Roster::of(&config.data_dir).keep(&mapped_names(&config))?;
     let image = store.load()?;
     let listener = socket::listen(&config.data_dir).map_err(|error| {
         Fault::Configuration(format!(
@@ -284,6 +285,14 @@ fn stream_options(config: &Config) -> StreamOptions {
     let heartbeat = config.mysql.heartbeat;
     let silence = heartbeat * 2 + heartbeat / 2;
     StreamOptions { heartbeat, silence, ..StreamOptions::new(config.mysql.server_id.get()) }
+}
+
+/// Every table with its spreadsheet, by number; a tab may be renamed.
+fn mapped_names(config: &Config) -> Vec<String> {
+    let name = |table: &config::Table| {
+        format!("{}.{} in {}", table.database, table.table, table.to.spreadsheet)
+    };
+    config.tables.iter().map(name).collect()
 }
 
 /// Every spreadsheet once.

@@ -5,6 +5,7 @@
 //! ```text
 //! <data_dir>/            0700
 //!   lock                 held by the one process that runs on the folder (lock.rs)
+//!   tables.json          which table has which number (roster.rs)
 //!   witness              who owns the store and how many steps were acknowledged (witness.rs)
 //!   store/db             sled's log; store/conf, store/blobs and store/snap.* belong to it (sled.rs)
 //! ```
@@ -14,6 +15,7 @@ mod codec;
 mod contract;
 mod lock;
 mod memory;
+mod roster;
 mod sled;
 mod trouble;
 mod witness;
@@ -23,6 +25,7 @@ use sheetwire_engine::{change::TableId, state::PendingRow, state::RowKey};
 pub use self::{
     lock::DataFolder,
     memory::MemoryStore,
+    roster::Roster,
     sled::{SledStore, StoreFiles},
 };
 

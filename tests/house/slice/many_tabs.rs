@@ -1,5 +1,7 @@
 //! Several tabs and spreadsheets on one stream, and tables of which only some rows are shown.
 
+use std::fmt::Write as _;
+
 use super::{LONG, Mapped, Stage, numbers};
 use crate::support::{servers::Flavor, wait::wait_until};
 
@@ -96,10 +98,11 @@ fn a_filter_sees_the_transaction_it_is_asked_about(flavor: Flavor) {
     stage.wait_equal(&mut running);
     // Each row changes once, in a transaction of its own, so that nothing mends what was misheard.
     let mut session = stage.db.session();
-    let inserts: String =
-        (0..150).map(|id| format!("INSERT INTO t VALUES ({id}, {id});")).collect();
-    let updates: String =
-        (0..150).map(|id| format!("UPDATE t SET n = n + 1000 WHERE id = {id};")).collect();
+    let (mut inserts, mut updates) = (String::new(), String::new());
+    for id in 0..150 {
+        let _ = write!(inserts, "INSERT INTO t VALUES ({id}, {id});");
+        let _ = write!(updates, "UPDATE t SET n = n + 1000 WHERE id = {id};");
+    }
     session.query(&inserts);
     stage.wait_equal(&mut running);
     session.query(&updates);
