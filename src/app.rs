@@ -80,7 +80,6 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let clock = Clock::start();
     let store = Arc::new(SledStore::open(&config.data_dir, config.name.as_str())?);
-    Roster::of(&config.data_dir).keep(&mapped_names(&config))?;
     let image = store.load()?;
     let listener = socket::listen(&config.data_dir).map_err(|error| {
         Fault::Configuration(format!(
@@ -93,6 +92,8 @@ pub async fn run(
     let probes = Probes::of(&config.data_dir);
     let books = spreadsheets(&config);
     let spent = patiently(&clock, || probes.run(&doorway.sheets, &books)).await?;
+    // Only now: a spreadsheet that was never reached may still be exchanged for the right one.
+    Roster::of(&config.data_dir).keep(&mapped_names(&config))?;
     let from = match &image.position {
         Some(position) => position.clone(),
         None => patiently(&clock, || doorway.source.here()).await?,
