@@ -275,6 +275,10 @@ def tail(path, lines=40):
 
 def play(stage):
     """Prints where everything is and shows each change until Ctrl-C."""
+    wait_for("the first copy", stage.idle)
+    for book in BOOKS:
+        # The empty tab that every new spreadsheet has only hides the others.
+        stage.human(book, act="delete_tab", tab="Sheet1")
     _, client = stage.server.programs()
     print(f"""
   The sheet      {stage.url}/          (open it in a browser: type, paste, sort, insert, delete)
