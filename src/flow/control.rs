@@ -25,8 +25,6 @@ pub struct Control {
     asks: Asks,
     clock: Clock,
     tables: Vec<String>,
-    /// Commit time of the newest transaction seen, microseconds since the Unix epoch.
-    committed_at_us: i64,
 }
 
 /// Events are absorbed so many at a time before the engine is asked again.
@@ -35,7 +33,7 @@ const EVENTS_AT_ONCE: usize = 64;
 impl Control {
     /// A loop around an engine; `tables` are the configured names, for people.
     pub fn new(engine: Engine, asks: Asks, clock: Clock, tables: &[String]) -> Self {
-        Self { engine, asks, clock, tables: tables.to_vec(), committed_at_us: 0 }
+        Self { engine, asks, clock, tables: tables.to_vec() }
     }
 
     /// Runs until a fault or until `shutdown` resolves; then drains for at most `grace`: what is pending goes to the sheets as far as the quota
@@ -130,10 +128,7 @@ impl Control {
     fn absorb(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Rows { table, changes } => self.handle(Input::Rows { table, changes }),
-            SourceEvent::Commit { position, committed_at_us } => {
-                self.committed_at_us = committed_at_us;
-                self.handle(Input::Commit { position });
-            }
+            SourceEvent::Commit { position, .. } => self.handle(Input::Commit { position }),
             SourceEvent::Heartbeat => {}
             SourceEvent::TableSetAside { table, reason } => {
                 self.handle(Input::TableSetAside { table, reason });
