@@ -51,8 +51,9 @@ const CEILINGS: &[(&str, LevelFilter)] = &[
     ("mysql_async", LevelFilter::INFO),
     ("mysql_cdc", LevelFilter::INFO),
     ("mysql_common", LevelFilter::INFO),
-    // Every batch, with its cells.
-    ("sled", LevelFilter::INFO),
+    // Every batch, with its cells; and it speaks from destructors of threads that cannot log any more, which would end the process. What
+    // goes wrong comes back from each flush.
+    ("sled", LevelFilter::OFF),
 ];
 
 /// Starts logging to stderr. Call it once, first of all.

@@ -46,19 +46,22 @@ impl<'a> MakeWriter<'a> for Ink {
     }
 }
 
+/// sled speaks from destructors of threads that have lost what the formatter needs, which would end the process.
+const LOUDEST: &str = "trace,sled=off";
+
 /// Two logs of this process, both at TRACE and fed by `log` too: one as it comes, one with the silenced targets.
 fn logs() -> &'static (Ink, Ink) {
     static LOGS: OnceLock<(Ink, Ink)> = OnceLock::new();
     LOGS.get_or_init(|| {
         let (loud, quiet) = (Ink::default(), Ink::default());
         let off = SILENCED_TARGETS.iter().map(|target| format!("{target}=off"));
-        let directives = off.fold("trace".to_owned(), |all, one| format!("{all},{one}"));
+        let directives = off.fold(LOUDEST.to_owned(), |all, one| format!("{all},{one}"));
         let layer = |ink: &Ink, directives: &str| {
             let layer = fmt::layer().with_ansi(false).with_writer(ink.clone());
             layer.with_filter(EnvFilter::new(directives))
         };
         tracing_subscriber::registry()
-            .with(vec![layer(&loud, "trace"), layer(&quiet, &directives)])
+            .with(vec![layer(&loud, LOUDEST), layer(&quiet, &directives)])
             .try_init()
             .expect("no other test of this binary sets the subscriber of the process");
         (loud, quiet)

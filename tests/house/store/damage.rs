@@ -1,7 +1,7 @@
 //! A store that is damaged, partly deleted, older than it was, newer than we are or not ours is refused with a cure, never read
 //! as an empty or a smaller one.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use sheetwire::{
     ports::StateStore,
@@ -9,7 +9,8 @@ use sheetwire::{
 };
 use sheetwire_engine::state::Image;
 
-use super::{Scratch, copy_folder, open, round};
+use super::{Scratch, copy_folder, once_free, open, round};
+use crate::support::wait::wait_for;
 
 /// A closed store with this many rounds in it, and its image.
 async fn written(folder: &Path, rounds: u64) -> Image {
@@ -21,7 +22,7 @@ async fn written(folder: &Path, rounds: u64) -> Image {
 }
 
 fn open_and_load(folder: &Path) -> Result<Image, String> {
-    let store = SledStore::open(folder, "crm").map_err(|fault| fault.to_string())?;
+    let store = once_free(|| SledStore::open(folder, "crm")).map_err(|fault| fault.to_string())?;
     store.load().map_err(|fault| fault.to_string())
 }
 
@@ -127,14 +128,16 @@ async fn the_store_of_another_pipeline_is_refused_and_left_alone() {
     let scratch = Scratch::new("pipeline");
     let folder = scratch.path("s");
     let image = written(&folder, 1).await;
-    let sentence = SledStore::open(&folder, "erp").unwrap_err().to_string();
+    let sentence = once_free(|| SledStore::open(&folder, "erp")).unwrap_err().to_string();
     assert!(sentence.contains("\"crm\"") && sentence.contains("\"erp\""), "{sentence}");
     assert_eq!(open(&folder).load().unwrap(), image);
 }
 
 /// Changes the first entry of the log whose key begins with `kind`, behind the back of the store.
 fn tamper(folder: &Path, kind: u8, change: impl Fn(&sled::Db, &[u8], Vec<u8>)) {
-    let db = sled::open(StoreFiles::of(folder).folder).unwrap();
+    let db = wait_for(Duration::from_secs(20), "the log to be nobody's", || {
+        sled::open(StoreFiles::of(folder).folder).ok()
+    });
     let (key, value) = db.scan_prefix([kind]).next().unwrap().unwrap();
     change(&db, &key, value.to_vec());
     db.flush().unwrap();

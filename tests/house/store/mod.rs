@@ -8,15 +8,18 @@ mod damage;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use sheetwire::store::SledStore;
+use sheetwire::{fault::Fault, store::SledStore};
 use sheetwire_engine::{
     cell::Cell,
     change::TableId,
     position::Position,
     state::{BaseRow, RowKey, StoreStep},
 };
+
+use crate::support::wait::wait_for;
 
 /// A folder for one test, removed behind it.
 struct Scratch(PathBuf);
@@ -41,7 +44,16 @@ impl Drop for Scratch {
 }
 
 fn open(folder: &Path) -> SledStore {
-    SledStore::open(folder, "crm").unwrap()
+    once_free(|| SledStore::open(folder, "crm")).unwrap()
+}
+
+/// What opening came to, once the file is nobody's. A worker of sled may hold it for a moment after the store was dropped, and so may a
+/// program that another test is just starting: neither happens between two processes.
+fn once_free(open: impl Fn() -> Result<SledStore, Fault>) -> Result<SledStore, Fault> {
+    wait_for(Duration::from_secs(20), "the store to be nobody's", || match open() {
+        Err(Fault::AnotherInstance(_)) => None,
+        other => Some(other),
+    })
 }
 
 /// The steps of one round: a row and the position behind it.
