@@ -6,6 +6,7 @@ mod auth;
 mod doors;
 mod faults;
 mod guard;
+mod hands;
 mod quota;
 mod routes;
 
