@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
@@ -138,6 +139,27 @@ impl Fault {
     /// Strikes each matching call with this chance (0 to 1) until taken away.
     pub fn sometimes(kind: FaultKind, filter: FaultFilter, probability: f64) -> Self {
         Self { probability: Some(probability), ..Self::always(kind, filter) }
+    }
+
+    /// Reads a fault, and refuses every key that means nothing for it: a misspelt one would arm something else than was meant.
+    pub(crate) fn read(body: Value) -> Result<Self, String> {
+        let asked: Vec<String> =
+            body.as_object().map(|body| body.keys().cloned().collect()).unwrap_or_default();
+        let fault: Self = serde_json::from_value(body).map_err(|error| error.to_string())?;
+        let known = serde_json::to_value(&fault).map_err(|error| error.to_string())?;
+        if let Some(unknown) = asked.iter().find(|key| known.get(key.as_str()).is_none()) {
+            let names: Vec<&str> =
+                known.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+            let kind = fault.kind.name();
+            return Err(format!(
+                "unknown key '{unknown}' for the fault {kind}; known are {}",
+                names.join(", ")
+            ));
+        }
+        if fault.probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+            return Err("probability must be between 0 and 1".to_owned());
+        }
+        Ok(fault)
     }
 
     fn matches(&self, name: &str, kind: CallKind, spreadsheet: Option<&str>) -> bool {

@@ -178,6 +178,7 @@ async fn share(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LogWindow {
     #[serde(default)]
     after: u64,
@@ -276,12 +277,14 @@ async fn faults(Extract(state): Extract<State>) -> Json<Value> {
     Json(json!({"faults": armed, "held": state.faults.held()}))
 }
 
-async fn arm(Extract(state): Extract<State>, body: Result<Json<Fault>, JsonRejection>) -> Told {
-    let number = state.faults.arm(read(body)?);
+async fn arm(Extract(state): Extract<State>, body: Result<Json<Value>, JsonRejection>) -> Told {
+    let fault = Fault::read(read(body)?).map_err(|why| refused(StatusCode::BAD_REQUEST, why))?;
+    let number = state.faults.arm(fault);
     Ok(Json(json!({ "number": number })))
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Which {
     number: Option<u64>,
 }

@@ -35,19 +35,17 @@ pub(crate) enum Route {
 }
 
 /// Query parameters every method takes.
-const STANDARD: [&str; 11] = [
-    "fields",
-    "alt",
-    "prettyPrint",
-    "$.xgafv",
-    "key",
-    "quotaUser",
-    "access_token",
-    "oauth_token",
-    "callback",
-    "uploadType",
-    "upload_protocol",
+const STANDARD: [&str; 6] =
+    ["fields", "alt", "prettyPrint", "$.xgafv", "access_token", "oauth_token"];
+/// Query parameters every method of Google takes, and this emulator does nothing about: whoever sends one would be answered
+/// as if it were not there.
+const NOT_MODELLED: [&str; 5] = ["key", "quotaUser", "callback", "uploadType", "upload_protocol"];
+/// Of `spreadsheets.get`: with the first value, or without the parameter, an answer is what it is here anyway.
+const ONLY_AS: [(&str, &[&str]); 2] = [
+    ("excludeTablesInBandedRanges", &["false"]),
+    ("commentsViewMode", &["COMMENTS_VIEW_MODE_OMITTED", "COMMENTS_VIEW_MODE_UNSPECIFIED"]),
 ];
+const FLAGS: [&str; 3] = ["includeGridData", "includeValuesInResponse", "prettyPrint"];
 const RENDERING: [&str; 3] = ["majorDimension", "valueRenderOption", "dateTimeRenderOption"];
 const WRITING: [&str; 4] = [
     "valueInputOption",
@@ -230,9 +228,10 @@ impl Route {
                 ];
                 own.contains(&parameter)
             }
+            // There is one drive, and its list is one page.
             Self::DriveCreate | Self::DriveList | Self::DriveGet(_) | Self::DriveDelete(_) => {
-                ["supportsAllDrives", "includeItemsFromAllDrives", "q", "pageSize", "pageToken"]
-                    .contains(&parameter)
+                ["supportsAllDrives", "includeItemsFromAllDrives"].contains(&parameter)
+                    || (*self == Self::DriveList && ["q", "pageSize"].contains(&parameter))
             }
             Self::ValuesGet(..) => RENDERING.contains(&parameter),
             Self::ValuesBatchGet(_) => parameter == "ranges" || RENDERING.contains(&parameter),
@@ -244,8 +243,11 @@ impl Route {
         }
     }
 
-    /// Refuses parameters the method does not take, as Google does, naming each.
+    /// Refuses parameters the method does not take, as Google does, and those that this emulator does not model, naming each.
     pub(crate) fn check(&self, query: &Query) -> Result<(), ApiError> {
+        for (parameter, value) in &query.0 {
+            self.check_modelled(parameter, value)?;
+        }
         let unknown: Vec<(String, String)> = query
             .0
             .iter()
@@ -268,6 +270,29 @@ impl Route {
                 "The emulator answers alt=json only, not alt={other}."
             ))),
         }
+    }
+}
+
+impl Route {
+    fn check_modelled(&self, parameter: &str, value: &str) -> Result<(), ApiError> {
+        let here = matches!(self, Self::Get(_));
+        let only = ONLY_AS.iter().find(|(name, _)| here && *name == parameter);
+        let page = *self == Self::DriveList && parameter == "pageToken" && !value.is_empty();
+        if page
+            || NOT_MODELLED.contains(&parameter)
+            || only.is_some_and(|(_, words)| !words.contains(&value))
+        {
+            return Err(ApiError::invalid(format!(
+                "The query parameter {parameter}={value} is known to Google but not modelled by this emulator."
+            )));
+        }
+        let known = ["", "true", "false", "0", "1"];
+        if FLAGS.contains(&parameter) && !known.contains(&value.to_lowercase().as_str()) {
+            return Err(ApiError::invalid(format!(
+                "Invalid value at '{parameter}' (TYPE_BOOL), \"{value}\""
+            )));
+        }
+        Ok(())
     }
 }
 

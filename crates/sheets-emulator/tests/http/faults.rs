@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde_json::json;
 use sheets_emulator::http::{Fault, FaultFilter, FaultKind};
 
@@ -194,6 +194,16 @@ async fn faults_are_switched_over_http_too() {
     assert_eq!(armed.json(), json!({"number": 1}));
     let unknown = world.post("/emulator/faults", &json!({"fault": "gremlins"})).await;
     assert_eq!(unknown.status, StatusCode::BAD_REQUEST);
+    for (wrong, name) in [
+        (json!({"fault": "answer_lost", "timess": 1}), "timess"),
+        (json!({"fault": "throttled", "after_ms": 5}), "after_ms"),
+        (json!({"fault": "applied_late", "for_ms": 5}), "for_ms"),
+        (json!({"fault": "throttled", "probability": 7}), "probability"),
+    ] {
+        let reply = world.post("/emulator/faults", &wrong).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(reply.json()["error"].as_str().unwrap().contains(name), "{}", reply.text);
+    }
     let misspelt = world.post("/emulator/faults", &json!({"fault": "slow", "for_msec": 1})).await;
     assert_eq!(misspelt.status, StatusCode::BAD_REQUEST);
     let (reply, ()) = tokio::join!(world.add_tab("New"), async {
@@ -205,4 +215,27 @@ async fn faults_are_switched_over_http_too() {
     assert_eq!(reply.unwrap().status, StatusCode::OK);
     let none = world.post("/emulator/faults/release", &json!({"ordinal": 1})).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn faults_are_taken_away_without_a_body_and_without_its_kind() {
+    let world = World::new().await;
+    let fault = || Fault::always(FaultKind::Throttled, FaultFilter::Api);
+    let (first, second) =
+        (world.emulator.faults().arm(fault()), world.emulator.faults().arm(fault()));
+    let delete = async |path: &str| {
+        let mut request = world.request(Method::DELETE, path, "");
+        request.headers_mut().remove("content-type");
+        world.send(request).await.unwrap()
+    };
+    let misspelt = delete(&format!("/emulator/faults?numbr={first}")).await;
+    assert_eq!(misspelt.status, StatusCode::BAD_REQUEST, "it would take all of them away");
+    assert_eq!(world.emulator.faults().armed().len(), 2);
+    let one = delete(&format!("/emulator/faults?number={first}")).await;
+    assert_eq!(one.status, StatusCode::OK, "{}", one.text);
+    let left: Vec<u64> =
+        world.emulator.faults().armed().iter().map(|(number, _)| *number).collect();
+    assert_eq!(left, [second]);
+    assert_eq!(delete("/emulator/faults").await.status, StatusCode::OK);
+    assert!(world.emulator.faults().armed().is_empty());
 }

@@ -36,10 +36,71 @@ async fn an_unknown_parameter_is_refused_by_its_name() {
     let (status, said) = world.get("/v4/spreadsheets/s?includeGridDatas=true").await.error();
     assert_eq!(status, 400);
     assert!(said.contains("Unknown name \"includeGridDatas\""), "{said}");
-    let fine = "/v4/spreadsheets/s?alt=json&prettyPrint=false&quotaUser=x&fields=spreadsheetId";
+    let fine = "/v4/spreadsheets/s?alt=json&prettyPrint=false&commentsViewMode=COMMENTS_VIEW_MODE_OMITTED&fields=spreadsheetId";
     let reply = world.get(fine).await;
     assert_eq!((reply.status.as_u16(), reply.text.as_str()), (200, "{\"spreadsheetId\":\"s\"}"));
     assert_eq!(world.get("/v4/spreadsheets/s?alt=media").await.status.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn a_parameter_that_would_be_ignored_is_refused_by_its_name() {
+    let mut world = World::new().await;
+    for parameter in [
+        "quotaUser=x",
+        "key=AIza",
+        "callback=f",
+        "uploadType=media",
+        "upload_protocol=raw",
+        "commentsViewMode=COMMENTS_VIEW_MODE_INCLUDED",
+        "excludeTablesInBandedRanges=true",
+        "includeGridData=perhaps",
+    ] {
+        let reply = world.get(&format!("/v4/spreadsheets/s?{parameter}")).await;
+        let (status, said) = reply.error();
+        let name = parameter.split('=').next().unwrap();
+        assert!(status == 400 && said.contains(name), "{parameter}: {status} {said}");
+    }
+    let drive = "https://www.googleapis.com/auth/drive";
+    world.token = Some(world.emulator.issue_token("a@example.org", drive));
+    let page = world.get("/drive/v3/files?pageToken=2").await;
+    assert!(page.status == StatusCode::BAD_REQUEST && page.text.contains("pageToken"), "{page:?}");
+}
+
+#[tokio::test]
+async fn what_a_request_names_and_the_model_lacks_is_refused_by_its_name() {
+    let world = World::new().await;
+    let range = json!({"sheetId": 0, "endRowIndex": 3, "startColumnIndex": 0, "endColumnIndex": 1});
+    let refused = [
+        (
+            json!({"addSheet": {"properties": {"title": "T", "sheetType": "OBJECT"}}}),
+            "sheetType OBJECT",
+        ),
+        (
+            json!({"addSheet": {"properties": {"title": "T", "sheetType": "DATA_SOURCE"}}}),
+            "sheetType DATA_SOURCE",
+        ),
+        (
+            json!({"updateSheetProperties": {"properties": {"sheetId": 0, "sheetType": "OBJECT"}, "fields": "sheetType"}}),
+            "sheetType OBJECT",
+        ),
+        (
+            json!({"sortRange": {"range": range, "sortSpecs": [{"dimensionIndex": 0, "backgroundColor": {"red": 1}}]}}),
+            "backgroundColor",
+        ),
+        (
+            json!({"sortRange": {"range": range, "sortSpecs": [{"dimensionIndex": 0, "foregroundColorStyle": {}}]}}),
+            "foregroundColorStyle",
+        ),
+    ];
+    for (request, name) in refused {
+        let reply = world.post(BATCH, &json!({"requests": [request]})).await;
+        let (status, said) = reply.error();
+        assert!(status == 400 && said.contains(name), "{name}: {status} {said}");
+    }
+    assert_eq!(world.tabs(), ["Sheet1"]);
+    let grid = json!({"addSheet": {"properties": {"title": "T", "sheetType": "GRID"}}});
+    let reply = world.post(BATCH, &json!({"requests": [grid]})).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
 }
 
 #[tokio::test]

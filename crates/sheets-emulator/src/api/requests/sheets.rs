@@ -18,6 +18,7 @@ use crate::model::{NEW_TAB, Spreadsheet};
 /// `addSheet`.
 pub(super) fn add(book: &mut Spreadsheet, body: &Value) -> Reply {
     let asked = part(body, "properties");
+    check_type(asked)?;
     let id = choose_id(book, asked, "sheetId")?;
     let title = match text(asked, "title").filter(|title| !title.is_empty()) {
         Some(title) => title.to_owned(),
@@ -63,6 +64,16 @@ fn choose_id(book: &mut Spreadsheet, asked: &Value, key: &str) -> Result<i64, Ap
         ))),
         Some(id) => Ok(id),
         None => Ok(book.fresh_id(|book, id| book.sheet(id).is_some())),
+    }
+}
+
+/// Tabs of the model are grids; a chart or a data source asked for must not become one silently.
+fn check_type(asked: &Value) -> Result<(), ApiError> {
+    match text(asked, "sheetType") {
+        None | Some("SHEET_TYPE_UNSPECIFIED" | "GRID") => Ok(()),
+        Some(other) => Err(ApiError::invalid(format!(
+            "sheetType {other} is known to Google but not modelled by this emulator; it makes GRID tabs."
+        ))),
     }
 }
 
@@ -172,6 +183,9 @@ pub(super) fn properties(book: &mut Spreadsheet, body: &Value) -> Reply {
     known(book, id)?;
     // With `*` only what is given is meant for the parts that identify the tab.
     let named = |name: &str| mask.wants(name) && (!mask.is_everything() || new.get(name).is_some());
+    if named("sheetType") {
+        check_type(new)?;
+    }
     if named("title") {
         let title = text(new, "title").unwrap_or("").to_owned();
         check_title(book, id, &title)?;
