@@ -22,21 +22,6 @@ use yup_oauth2::{
 
 use crate::{fault::Fault, ports::Ask};
 
-/// Log targets that must be switched off whatever the user asks for.
-///
-/// `yup_oauth2` writes signed assertions and whole access tokens at DEBUG, through `log`; the HTTP stack may write headers, and so
-/// the token, at DEBUG and TRACE. Telemetry adds `<target>=off` for each of them behind every other directive.
-pub const SILENCED_TARGETS: &[&str] = &[
-    "yup_oauth2",
-    "google_sheets4",
-    "google_apis_common",
-    "hyper",
-    "hyper_util",
-    "hyper_rustls",
-    "h2",
-    "rustls",
-];
-
 /// The only right ever asked for: spreadsheets the account was given, no other file of the drive.
 pub(super) const SCOPE: Scope = Scope::Spreadsheet;
 

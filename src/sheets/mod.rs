@@ -17,7 +17,7 @@ mod reply;
 mod transport;
 mod wire;
 
-pub use auth::{Credentials, SILENCED_TARGETS};
+pub use auth::Credentials;
 pub use client::SheetsClient;
 pub use probe::{PROBE_COST_MAX, ProbeReport};
 pub use transport::{CallLimits, ClientOptions, GOOGLE};

@@ -6,11 +6,14 @@ use sheets_emulator::http::Options;
 use sheetwire::{
     fault::Fault,
     ports::SheetSink,
-    sheets::{CallLimits, ClientOptions, SILENCED_TARGETS, SheetsClient},
+    sheets::{CallLimits, ClientOptions, SheetsClient},
+    telemetry,
 };
 use sheetwire_engine::batch::ReadFailure;
+use tracing::Metadata;
 use tracing_subscriber::{
     EnvFilter, Layer as _,
+    filter::{FilterExt as _, filter_fn},
     fmt::{self, MakeWriter},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
@@ -49,19 +52,18 @@ impl<'a> MakeWriter<'a> for Ink {
 /// sled speaks from destructors of threads that have lost what the formatter needs, which would end the process.
 const LOUDEST: &str = "trace,sled=off";
 
-/// Two logs of this process, both at TRACE and fed by `log` too: one as it comes, one with the silenced targets.
+/// Two logs of this process, both at TRACE and fed by `log` too: one as it comes, one under the product's own ceilings.
 fn logs() -> &'static (Ink, Ink) {
     static LOGS: OnceLock<(Ink, Ink)> = OnceLock::new();
     LOGS.get_or_init(|| {
         let (loud, quiet) = (Ink::default(), Ink::default());
-        let off = SILENCED_TARGETS.iter().map(|target| format!("{target}=off"));
-        let directives = off.fold(LOUDEST.to_owned(), |all, one| format!("{all},{one}"));
-        let layer = |ink: &Ink, directives: &str| {
+        let layer = |ink: &Ink, lowered: bool| {
             let layer = fmt::layer().with_ansi(false).with_writer(ink.clone());
-            layer.with_filter(EnvFilter::new(directives))
+            let may = move |line: &Metadata<'_>| !lowered || telemetry::is_below_ceiling(line);
+            layer.with_filter(EnvFilter::new(LOUDEST).and(filter_fn(may)))
         };
         tracing_subscriber::registry()
-            .with(vec![layer(&loud, LOUDEST), layer(&quiet, &directives)])
+            .with(vec![layer(&loud, false), layer(&quiet, true)])
             .try_init()
             .expect("no other test of this binary sets the subscriber of the process");
         (loud, quiet)
