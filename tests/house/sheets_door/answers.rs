@@ -1,12 +1,10 @@
 //! What an answer proves, and what no answer proves: nothing.
 
-use std::time::Duration;
-
-use sheets_emulator::http::{Fault, FaultFilter, FaultKind, Options, Role};
+use sheets_emulator::http::{Fault, FaultFilter, FaultKind, Role};
 use sheetwire::{ports::SheetSink, sheets::CallLimits};
 use sheetwire_engine::batch::{Batch, ReadFailure, WriteOutcome};
 
-use super::{BOOK, Desk, ROBOT, applied, batch, text, unknown, work, write};
+use super::{BOOK, Desk, ROBOT, applied, at_its_limit, batch, text, unknown, work, write};
 
 fn put(previous: Option<u64>, next: u64) -> Batch {
     let mut tab = work(1);
@@ -62,11 +60,9 @@ async fn server_errors_are_unknown_whether_or_not_the_batch_was_applied() {
 async fn a_stall_ends_at_the_time_limit_and_is_unknown() {
     for kind in [FaultKind::StallBefore { for_ms: None }, FaultKind::StallAfter { for_ms: None }] {
         let desk = struck(kind).await;
-        // Only the call that stalls has so little patience, so that a slow machine fails nothing else.
-        let limits = CallLimits { write: Duration::from_millis(400), ..CallLimits::default() };
-        let hasty = super::client(&desk.emulator.url(), &desk.key_file, limits).await;
-        let outcome = hasty.write(&put(Some(1), 2)).await;
-        assert!(unknown(&outcome).contains("0.4 seconds"), "{outcome:?}");
+        let (limit, next) = (CallLimits::default().write, put(Some(1), 2));
+        let outcome = at_its_limit(limit, desk.client.write(&next), desk.held()).await;
+        assert!(unknown(&outcome).contains("within 200 seconds"), "{outcome:?}");
         desk.emulator.faults().release_all();
     }
 }
@@ -169,12 +165,13 @@ async fn a_refusal_names_the_tab_and_nothing_is_applied() {
 
 #[tokio::test]
 async fn a_read_that_stalls_ends_at_its_time_limit() {
-    let limits = CallLimits { read: Duration::from_millis(300), ..CallLimits::default() };
-    let desk = Desk::with(Options { quota: None, ..Options::default() }, limits).await;
+    let desk = Desk::new().await;
     let stall = FaultKind::StallBefore { for_ms: None };
     desk.emulator.faults().arm(Fault::once(stall, FaultFilter::Reads));
-    let Err(ReadFailure::Transient { reason }) = desk.client.open(BOOK).await else { panic!() };
-    assert!(reason.contains("0.3 seconds"), "{reason}");
+    let limit = CallLimits::default().read;
+    let answer = at_its_limit(limit, desk.client.open(BOOK), desk.held()).await;
+    let Err(ReadFailure::Transient { reason }) = answer else { panic!("{answer:?}") };
+    assert!(reason.contains("within 200 seconds"), "{reason}");
 }
 
 #[tokio::test]

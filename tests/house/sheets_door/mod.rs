@@ -50,6 +50,28 @@ pub(crate) const ROBOT: &str = "robot@project.iam.example";
 /// How long a test waits for something that must happen.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// What comes of a call that hangs for good, once `hangs` says that it does: nothing before its time limit, and then at once. The
+/// clock is moved, so that the limit can be the product's own and nobody waits for it.
+pub(crate) async fn at_its_limit<T>(
+    limit: Duration,
+    call: impl Future<Output = T>,
+    hangs: impl Future<Output = ()>,
+) -> T {
+    let mut call = std::pin::pin!(call);
+    tokio::select! {
+        _ = &mut call => panic!("the call ended before it hung"),
+        hung = tokio::time::timeout(DEADLINE, hangs) => hung.expect("the call hangs soon"),
+    }
+    tokio::time::pause();
+    // The call has been waiting for less than the deadline.
+    tokio::time::advance(limit - DEADLINE).await;
+    assert!(futures_util::poll!(&mut call).is_pending(), "it gave up before its time limit");
+    tokio::time::advance(DEADLINE).await;
+    let outcome = call.await;
+    tokio::time::resume();
+    outcome
+}
+
 /// An emulator with one spreadsheet, and a client that is allowed to use it.
 pub(crate) struct Desk {
     pub(crate) emulator: Emulator,
@@ -115,6 +137,11 @@ impl Desk {
 
     pub(crate) async fn apply(&self, batch: &Batch) -> Journal {
         applied(self.client.write(batch).await)
+    }
+
+    /// Returns once a call is held back by a fault.
+    pub(crate) async fn held(&self) {
+        self.emulator.log().wait_for(DEADLINE, |call| call.held).await.unwrap();
     }
 
     /// Calls of one API method so far.

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 
 pub(crate) struct Stub {
     pub(crate) url: String,
     left: Arc<Mutex<Vec<(u16, String)>>>,
+    silent: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
@@ -22,13 +24,19 @@ impl Stub {
         let answers = answers.iter().rev().map(|(status, body)| (*status, (*body).to_owned()));
         let left = Arc::new(Mutex::new(answers.collect::<Vec<_>>()));
         let mine = Arc::clone(&left);
+        let (silence, silent) = watch::channel(false);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let Some((status, body)) = mine.lock().unwrap().pop() else { continue };
-                answer(stream, status, &body).await;
+                answer(stream, (status, &body), &silence).await;
             }
         });
-        Self { url, left, task }
+        Self { url, left, silent, task }
+    }
+
+    /// Returns once a request was heard that gets no answer.
+    pub(crate) async fn is_silent(&self) {
+        self.silent.clone().wait_for(|silent| *silent).await.unwrap();
     }
 
     /// Answers not asked for yet.
@@ -44,7 +52,7 @@ impl Drop for Stub {
 }
 
 /// Reads one request to its end and answers it.
-async fn answer(mut stream: TcpStream, status: u16, body: &str) {
+async fn answer(mut stream: TcpStream, (status, body): (u16, &str), silence: &watch::Sender<bool>) {
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];
     while !is_whole(&heard) {
@@ -54,6 +62,7 @@ async fn answer(mut stream: TcpStream, status: u16, body: &str) {
         }
     }
     if status == 0 {
+        silence.send_replace(true);
         std::future::pending::<()>().await;
     }
     let length = body.len();

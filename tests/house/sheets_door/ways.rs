@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use sheets_emulator::http::{Fault, FaultFilter, FaultKind, Role};
 use sheetwire::{ports::SheetSink, sheets::CallLimits};
 use sheetwire_engine::{
@@ -178,10 +179,9 @@ async fn neither_way_waits_without_end() {
         desk.apply(&put(None, 1, "old")).await;
         let stall = FaultKind::StallAfter { for_ms: None };
         desk.emulator.faults().arm(Fault::once(stall, FaultFilter::BatchUpdate));
-        let limits = CallLimits { write: Duration::from_millis(400), ..CallLimits::default() };
-        let hasty = super::client(&desk.emulator.url(), &desk.key_file, limits).await;
-        let outcome = hasty.with_crate_bytes(bytes).write(&put(Some(1), 2, "new")).await;
-        assert!(super::unknown(&outcome).contains("0.4 seconds"), "{outcome:?}");
+        let (limit, next) = (CallLimits::default().write, put(Some(1), 2, "new"));
+        let outcome = super::at_its_limit(limit, desk.client.write(&next), desk.held()).await;
+        assert!(super::unknown(&outcome).contains("within 200 seconds"), "{outcome:?}");
         desk.emulator.faults().release_all();
     }
 }
@@ -221,23 +221,56 @@ async fn a_batch_that_finds_no_token_was_not_sent() {
 async fn time_spent_on_a_token_leaves_no_batch_in_doubt() {
     let stub = Stub::saying(&[SHORT, EMPTY, SILENCE]).await;
     let key = KeyFile::new(&format!("{}/token", stub.url));
-    let limits = CallLimits { write: Duration::from_millis(400), ..CallLimits::default() };
+    // The token may take longer than the whole call, so that the call's own limit is what ends it.
+    let limits = CallLimits { token: Duration::from_hours(1), ..CallLimits::default() };
     let client = super::client(&stub.url, &key, limits).await;
-    let outcome = client.write(&put(None, 1, "x")).await;
+    let (batch, silent) = (put(None, 1, "x"), stub.is_silent());
+    let outcome = super::at_its_limit(limits.write, client.write(&batch), silent).await;
     let reason = "no token within the time limit".to_owned();
     assert_eq!(outcome, WriteOutcome::NotSent { reason });
     assert_eq!(client.calls(), (1, 0), "nothing was drawn on the quota");
 }
 
+const TOKEN: (u16, &str) = (200, r#"{"access_token":"t","expires_in":3599,"token_type":"Bearer"}"#);
+
+/// A whole answer with success, whose journal names this batch.
+fn answer_naming(batch: &str) -> String {
+    let texts = ["sheetwire journal 1", "instance-1", "crm", BOOK, "1", batch, "uuid:1-99"];
+    let cells = texts.map(|text| json!({"userEnteredValue": {"stringValue": text}}));
+    let data = json!([{"rowData": [{"values": cells}]}]);
+    let journal =
+        json!({"properties": {"sheetId": 0x5EE7_317E_i32, "title": "_sheetwire"}, "data": data});
+    json!({"updatedSpreadsheet": {"sheets": [journal]}}).to_string()
+}
+
 #[tokio::test]
 async fn success_that_shows_another_batch_is_no_proof() {
-    let token = (200, r#"{"access_token":"t","expires_in":3599,"token_type":"Bearer"}"#);
+    for bytes in WAYS {
+        for (named, is_ours) in [("batch-1", true), ("batch-of-another", false)] {
+            let said = answer_naming(named);
+            let stub = Stub::saying(&[TOKEN, EMPTY, (200, &said)]).await;
+            let key = KeyFile::new(&format!("{}/token", stub.url));
+            let client = super::client(&stub.url, &key, CallLimits::default()).await;
+            let outcome = client.with_crate_bytes(bytes).write(&batch(None, 1, Vec::new())).await;
+            if is_ours {
+                let journal = super::applied(outcome);
+                assert_eq!(journal.header.batch, BatchId("batch-1".into()));
+            } else {
+                let reason = super::unknown(&outcome);
+                assert!(reason.contains("batch-of-another"), "{reason}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn success_without_a_journal_is_no_proof_either_way() {
     let mut seen = Vec::new();
     for bytes in WAYS {
         for said in
             ["{}", "", r#"{"updatedSpreadsheet":{}}"#, r#"{"updatedSpreadsheet":{"sheets":[{}]}}"#]
         {
-            let stub = Stub::saying(&[token, EMPTY, (200, said)]).await;
+            let stub = Stub::saying(&[TOKEN, EMPTY, (200, said)]).await;
             let key = KeyFile::new(&format!("{}/token", stub.url));
             let client = super::client(&stub.url, &key, CallLimits::default()).await;
             let mut burn = batch(None, 1, Vec::new());
