@@ -104,7 +104,7 @@ const WRONG_SAYS: &[&str] = &[
     "mysql.tls: \"verify\" is not known; use one of verify_identity, verify_ca",
     "mysql.heartbeat: \"5\" is not a duration; write it as 250ms",
     "mysql.server_id: is 0, and must be 1 to 4294967295",
-    "sheets.credentials_file: /nowhere.json cannot be read",
+    "sheets.credentials_file: /nowhere.json does not exist; put the file there",
     "sheets.budget.writes_per_minute: is 0, and must be 1",
     "sheets.flush.max_bytes: is 2GB, and must be",
     "sheets.flush.every: \"1d\" is not a duration",
@@ -265,6 +265,64 @@ fn a_file_that_is_not_toml_is_named_by_its_line_without_its_text() {
     let problems = problems("name = \"crm\"\npassword = \"hunter2\n");
     assert!(problems.len() == 1 && problems[0].starts_with("line 2: is not TOML"), "{problems:?}");
     assert!(!problems[0].contains("hunter2"), "{problems:?}");
+}
+
+#[test]
+fn a_text_without_quotes_is_told_from_a_number_that_is_wrong() {
+    let with_line = |line: &str| with(SMALL, "columns = [\"id\"]", line);
+    for (line, wanted) in [
+        ("columns = [id]", "every text needs quotes: columns = [\"id\", \"status\"]"),
+        ("columns = [\"id\", name] # \"x\"", "every text needs quotes: columns"),
+        ("columns = [\n  \"id\",\n  name,\n]", "a text needs quotes, as in \"id\""),
+        ("timezone = Europe/Berlin", "a text needs quotes: timezone = \"...\""),
+        ("owner = { note = sheet }", "a text needs quotes, as in \"id\""),
+    ] {
+        let problems = problems(&with_line(line));
+        assert!(problems.len() == 1 && problems[0].contains(wanted), "{line}: {problems:?}");
+    }
+    // The parser's own words where quotes are not what is missing, and no secret of the line.
+    for line in ["columns = [\"id\"", "brake = { rows = 1x }", "where = \"hunter2"] {
+        let problems = problems(&with_line(line));
+        assert!(
+            !problems[0].contains("quotes") || line.contains("hunter2"),
+            "{line}: {problems:?}"
+        );
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_copied_example_is_complete_once_host_credentials_and_table_are_filled_in() {
+    // Exactly two files exist: those that the example asks for.
+    let needed = |path: &Path| match path.to_str().unwrap() {
+        "/run/credentials/db" | "/run/credentials/google.json" => read(path),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let around = Surroundings {
+        source: "crm.toml".into(),
+        folder: "/etc/sheetwire".into(),
+        variables: Vec::new(),
+        read: &needed,
+    };
+    let loaded = parse(EXAMPLE, &around).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
+    let config = loaded.config;
+    assert_eq!((config.webhook, config.status, config.mysql.writer), (None, None, None));
+}
+
+#[test]
+fn words_of_choices_that_no_longer_mean_anything_are_refused() {
+    for (key, word, known) in
+        [("snapshot", "never", "initial, when_needed"), ("position", "file", "auto, gtid")]
+    {
+        let line = format!("host = \"db1\"\n{key} = \"{word}\"");
+        let problems = problems(&with(SMALL, "host = \"db1\"", &line));
+        let wanted = format!("mysql.{key}: \"{word}\" is not known; use one of {known}");
+        assert_eq!(problems, [wanted]);
+    }
+    let text = with(SMALL, "host = \"db1\"", "host = \"db1\"\nsnapshot = \"when_needed\"");
+    assert_eq!(config(&text).mysql.snapshot, Snapshot::WhenNeeded);
+    assert_eq!(config(SMALL).mysql.snapshot, Snapshot::Initial);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use super::{
     Problems, Remark,
     keys::{self, Kind},
+    quotes,
     raw::Raw,
     types::Config,
 };
@@ -70,7 +71,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         source: source.clone(),
         problems: vec![Remark::new(
             "file",
-            format!("cannot be read: {error}; name another with --config, or make one with sheetwire init"),
+            format!("cannot be read: {error}; name another with --config, or make one out of config/sheetwire.example.toml"),
         )],
     })?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -88,10 +89,9 @@ pub fn parse(text: &str, around: &Surroundings<'_>) -> Result<Loaded, Problems> 
     let mut file = text.parse::<Table>().map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         // Not the line itself, which the error also has: a secret may stand there.
-        refuse(vec![Remark::new(
-            format!("line {line}"),
-            format!("is not TOML: {}", error.message()),
-        )])
+        let said = text.lines().nth(line - 1).and_then(quotes::missing);
+        let said = said.unwrap_or_else(|| error.message().to_owned());
+        refuse(vec![Remark::new(format!("line {line}"), format!("is not TOML: {said}"))])
     })?;
     let overrides = override_keys(&mut file, around);
     let raw = Raw::read(&file);

@@ -7,6 +7,7 @@
 //! parse.rs  keys and values as a Config that cannot be wrong, or every problem at once
 //! tables.rs the same for the [[table]] sections
 //! types.rs  that Config, and the defaults with their reasons
+//! quotes.rs texts without their quotes
 //! units.rs  durations and sizes as people write them
 //! ```
 //!
@@ -17,6 +18,7 @@ mod claims;
 mod keys;
 mod load;
 mod parse;
+mod quotes;
 mod raw;
 mod tables;
 #[cfg(feature = "testing")]

@@ -4,6 +4,7 @@
 //! problem never leaves [`super::parse`].
 
 use std::{
+    io,
     net::SocketAddr,
     num::NonZeroU32,
     ops::RangeInclusive,
@@ -65,19 +66,14 @@ fn mysql(section: &Section<'_>, name: &PipelineName, around: &Surroundings<'_>) 
     // In the upper half, away from numbers given by hand, and the same at every start.
     let derived = 0x8000_0000 | crc32fast::hash(name.as_str().as_bytes());
     let server_id = section.whole("server_id", 1..=u32::MAX, derived);
-    let positions =
-        [("auto", PositionMode::Auto), ("gtid", PositionMode::Gtid), ("file", PositionMode::File)];
-    let snapshots = [
-        ("when_needed", Snapshot::WhenNeeded),
-        ("initial", Snapshot::Initial),
-        ("never", Snapshot::Never),
-    ];
+    let positions = [("auto", PositionMode::Auto), ("gtid", PositionMode::Gtid)];
+    let snapshots = [("initial", Snapshot::Initial), ("when_needed", Snapshot::WhenNeeded)];
     MySql {
         server,
         server_id: NonZeroU32::new(server_id).unwrap_or(NonZeroU32::MIN),
         heartbeat: section.duration("heartbeat", 1..=60, defaults::HEARTBEAT),
         position: section.choice("position", &positions, PositionMode::Auto),
-        snapshot: section.choice("snapshot", &snapshots, Snapshot::WhenNeeded),
+        snapshot: section.choice("snapshot", &snapshots, Snapshot::Initial),
         writer,
     }
 }
@@ -280,12 +276,14 @@ fn read(
 ) -> Option<SecretFile> {
     let file = (around.read)(path);
     if let Err(error) = &file {
+        let place = path.display();
         section.problem(
             key,
-            format!(
-                "{} cannot be read: {error}; make it readable for the user that runs sheetwire",
-                path.display()
-            ),
+            if error.kind() == io::ErrorKind::NotFound {
+                format!("{place} does not exist; put the file there, or name another one")
+            } else {
+                format!("{place} cannot be read: {error}; make it readable for the user that runs sheetwire")
+            },
         );
     }
     file.ok()

@@ -167,19 +167,15 @@ pub enum PositionMode {
     Auto,
     /// GTIDs, or refuse.
     Gtid,
-    /// File and offset.
-    File,
 }
 
 /// When tables are copied whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snapshot {
-    /// At the first start, and when the position is lost.
-    WhenNeeded,
-    /// At the first start only: a lost position is a refusal.
+    /// At the first start only: a position that the server has thrown away is a refusal.
     Initial,
-    /// Never: only changes are carried.
-    Never,
+    /// Then too.
+    WhenNeeded,
 }
 
 /// Google.
