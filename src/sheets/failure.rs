@@ -91,10 +91,10 @@ impl From<TokenFault> for CallFailure {
 }
 
 impl CallFailure {
-    /// A failure of a call made through the crate; `status` is what the delegate saw.
-    pub(super) fn of_crate(error: CrateError, status: Option<StatusCode>) -> Self {
+    /// A failure of a call made through the crate to `base`; `status` is what the delegate saw.
+    pub(super) fn of_crate(error: CrateError, status: Option<StatusCode>, base: &str) -> Self {
         match error {
-            CrateError::HttpError(error) => Self::of_client(&error),
+            CrateError::HttpError(error) => Self::of_client(&error, base),
             CrateError::MissingToken(error) => match error.downcast::<TokenFault>() {
                 Ok(fault) => (*fault).into(),
                 Err(_) => Self::NotSent("no token".to_owned()),
@@ -120,10 +120,14 @@ impl CallFailure {
         Self::Ambiguous(format!("no answer within {} seconds", limit.as_secs_f32()))
     }
 
-    /// A failure of the HTTP client.
-    pub(super) fn of_client(error: &hyper_util::client::legacy::Error) -> Self {
-        let reason = chain(error);
-        if error.is_connect() { Self::NotSent(reason) } else { Self::Ambiguous(reason) }
+    /// A failure of the HTTP client, whose words name neither whom it called nor where that is.
+    pub(super) fn of_client(error: &hyper_util::client::legacy::Error, base: &str) -> Self {
+        let said = chain(error);
+        if error.is_connect() {
+            Self::NotSent(format!("Google ({base}) was not reached: {said}"))
+        } else {
+            Self::Ambiguous(format!("the connection to Google ({base}) broke: {said}"))
+        }
     }
 
     /// An answer with a status other than success.

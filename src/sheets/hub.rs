@@ -29,6 +29,7 @@ use crate::ports::Ask;
 /// The crate's hub.
 pub(super) struct Hub {
     pub(super) sheets: Sheets<Connector>,
+    pub(super) base: String,
     pub(super) credentials: Credentials,
     pub(super) limits: CallLimits,
     pub(super) calls: Arc<Calls>,
@@ -36,6 +37,7 @@ pub(super) struct Hub {
 
 /// Sees what the crate's answer leaves out: whether the request left, and the status of a refusal. Never asks for a repetition.
 struct Witness<'a> {
+    base: &'a str,
     counter: &'a AtomicU64,
     limit: Duration,
     sent: bool,
@@ -57,14 +59,14 @@ impl Delegate for Witness<'_> {
 type Ended<T> = Result<Result<(Response, T), Error>, Elapsed>;
 
 impl<'a> Witness<'a> {
-    fn of(counter: &'a AtomicU64, limit: Duration) -> Self {
-        Self { counter, limit, sent: false, status: None }
+    fn of((base, counter): (&'a str, &'a AtomicU64), limit: Duration) -> Self {
+        Self { base, counter, limit, sent: false, status: None }
     }
 
     fn judge<T>(self, ended: Ended<T>) -> Result<T, CallFailure> {
         match ended {
             Ok(Ok((_, answer))) => Ok(answer),
-            Ok(Err(error)) => Err(CallFailure::of_crate(error, self.status)),
+            Ok(Err(error)) => Err(CallFailure::of_crate(error, self.status, self.base)),
             Err(_) if self.sent => Err(CallFailure::late(self.limit)),
             // All the time went into waiting for a token.
             Err(_) => Err(CallFailure::NotSent("no token within the time limit".to_owned())),
@@ -113,7 +115,7 @@ impl Hub {
         ranges: &[String],
         fields: &str,
     ) -> Result<Spreadsheet, CallFailure> {
-        let mut witness = Witness::of(&self.calls.reads, self.limits.read);
+        let mut witness = Witness::of((&self.base, &self.calls.reads), self.limits.read);
         let mut call = self.sheets.spreadsheets().get(spreadsheet).add_scope(SCOPE);
         for range in ranges {
             call = call.add_ranges(range);
@@ -132,7 +134,7 @@ impl Hub {
     ) -> Result<BatchUpdateSpreadsheetResponse, CallFailure> {
         let request = outgoing::typed(body)
             .map_err(|error| CallFailure::NotSent(format!("not in Google's schema: {error}")))?;
-        let mut witness = Witness::of(&self.calls.writes, self.limits.write);
+        let mut witness = Witness::of((&self.base, &self.calls.writes), self.limits.write);
         let call = self.sheets.spreadsheets().batch_update(request, spreadsheet);
         let call = call.add_scope(SCOPE).param("fields", fields).param("prettyPrint", "false");
         let ended = timeout(self.limits.write, Box::pin(call.delegate(&mut witness).doit())).await;

@@ -147,8 +147,13 @@ impl Transport {
             sheets.root_url(base.clone());
             sheets.user_agent(concat!("sheetwire/", env!("CARGO_PKG_VERSION")).to_owned());
             let calls = Arc::<Calls>::default();
-            let hub =
-                Hub { sheets, credentials: credentials.clone(), limits, calls: Arc::clone(&calls) };
+            let hub = Hub {
+                sheets,
+                base: base.clone(),
+                credentials: credentials.clone(),
+                limits,
+                calls: Arc::clone(&calls),
+            };
             Ok(Self { hub, bulk, credentials, base, limits, calls })
         })
     }
@@ -279,7 +284,7 @@ impl Transport {
         let answer = async {
             let answer = self.bulk.request(request).await;
             let (parts, body) =
-                answer.map_err(|error| CallFailure::of_client(&error))?.into_parts();
+                answer.map_err(|error| CallFailure::of_client(&error, &self.base))?.into_parts();
             let bytes = collect(body).await.map_err(|error| {
                 CallFailure::Ambiguous(format!("the answer ({}) was cut: {error}", parts.status))
             })?;
