@@ -13,6 +13,7 @@
 mod codec;
 #[cfg(test)]
 mod contract;
+mod glance;
 mod lock;
 mod memory;
 mod roster;
@@ -23,6 +24,7 @@ mod witness;
 use sheetwire_engine::{change::TableId, state::PendingRow, state::RowKey};
 
 pub use self::{
+    glance::{Glance, glance, instance_of},
     lock::DataFolder,
     memory::MemoryStore,
     roster::Roster,

@@ -65,7 +65,7 @@ impl Trouble {
 pub(super) fn damaged(data_folder: &Path, what: &str) -> Fault {
     let folder = data_folder.display();
     Fault::Configuration(format!(
-        "the store in {folder} is damaged: {what}; move the folder {folder} away and run again: everything is rebuilt from sheet and database (only the list of conflicts stays behind in the folder)"
+        "the store in {folder} is damaged: {what}; move the folder {folder} away and run with --takeover: everything is rebuilt from sheet and database (only the list of conflicts stays behind in the folder)"
     ))
 }
 
@@ -73,7 +73,7 @@ pub(super) fn damaged(data_folder: &Path, what: &str) -> Fault {
 pub(super) fn newer(data_folder: &Path, what: &str) -> Fault {
     let folder = data_folder.display();
     Fault::Configuration(format!(
-        "the store in {folder} was written by a newer sheetwire: {what}; run that version again, or move the folder {folder} away and run this one: everything is rebuilt from sheet and database"
+        "the store in {folder} was written by a newer sheetwire: {what}; run that version again, or move the folder {folder} away and run this one with --takeover: everything is rebuilt from sheet and database"
     ))
 }
 
