@@ -8,34 +8,39 @@ use std::{
 
 use sheetwire_engine::{
     TabSpec,
-    backoff::Backoff,
     batch::RowIndex,
     change::TableId,
     door::Input,
     engine::{Engine, Settings},
     pacer::Budget,
     planner::BatchLimits,
+    position::Position,
     render::Rendering,
+    state::Image,
     time::Moment,
 };
 use tokio::sync::mpsc;
 
 use crate::{
     clock::Clock,
-    config::{self, Config, DeletePolicy, defaults},
+    config::{self, Config, DeletePolicy, PositionMode, Snapshot, defaults},
     fault::Fault,
     flow::{
         asks::{Asks, Doors},
+        bootstrap::{self, Patience},
         control::Control,
         socket,
         source::Source,
         supervisor::Supervisor,
     },
     mysql::{
-        binlog::StreamOptions,
+        binlog::{
+            StreamOptions,
+            start::{Lost, trouble},
+        },
         connect::{self, Session},
         door::BinlogDoor,
-        preflight::{self, Finding, Level, PreflightRequest},
+        preflight::{self, Finding, Level, PreflightRequest, Reader},
         schema,
         snapshot::SqlRows,
     },
@@ -80,31 +85,36 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let clock = Clock::start();
     let store = Arc::new(SledStore::open(&config.data_dir, config.name.as_str())?);
-    let image = store.load()?;
     let listener = socket::listen(&config.data_dir).map_err(|error| {
         Fault::Configuration(format!(
             "no control socket in {}: {error}; the folder must belong to this user",
             config.data_dir.display()
         ))
     })?;
-    let doorway = patiently(&clock, || open_doors(&config, &clock)).await?;
-    refuse_unfit(&config, &doorway).await?;
-    let probes = Probes::of(&config.data_dir);
-    let books = spreadsheets(&config);
-    let spent = patiently(&clock, || probes.run(&doorway.sheets, &books)).await?;
-    // Only now: a spreadsheet that was never reached may still be exchanged for the right one.
-    Roster::of(&config.data_dir).keep(&mapped_names(&config))?;
-    let from = match &image.position {
-        Some(position) => position.clone(),
-        None => patiently(&clock, || doorway.source.here()).await?,
+    let (questions_in, questions) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let (patience, waiting) = Patience::new(clock, random());
+    let mut tasks = Supervisor::new();
+    // First of all: people ask most while it does not come up.
+    tasks.start("socket", async move {
+        socket::serve(listener, questions_in, waiting).await;
+        Ok(())
+    });
+    let mut shutdown = Box::pin(shutdown);
+    let started = tokio::select! {
+        biased;
+        () = &mut shutdown => {
+            tracing::info!("stopped before it had started");
+            return Ok(());
+        }
+        started = Box::pin(start(&config, &store, &patience)) => started?,
     };
+    let Started { doorway, image, from, spent } = started;
     tracing::info!(pipeline = %config.name, position = %from, "running");
     let settings = settings(&config, &clock, store.instance(), (takeover, &doorway.refused));
     let mut engine = Engine::new(settings, specs(&config, &doorway.tables), image);
     engine.spend(spent);
     engine.handle(Input::Commit { position: from.clone() }, Moment::START);
     let (events_in, events) = mpsc::channel(EVENTS_WAITING_MAX);
-    let (questions_in, questions) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let doors = Doors {
         sheets: doorway.sheets.clone(),
         rows: doorway.rows.clone(),
@@ -118,36 +128,61 @@ pub async fn run(
         tables: doorway.tables.clone(),
         clock,
     };
-    let mut tasks = Supervisor::new();
+    patience.is_over();
     tasks.start("source", async move { Err(source.run(from, events_in, random()).await) });
     tasks.start("control", control.run(events, questions, shutdown));
-    tasks.start("socket", async move {
-        socket::serve(listener, questions_in).await;
-        Ok(())
-    });
     tasks.wait_for("control").await
+}
+
+/// Everything that was reached and looked at before the loop begins.
+struct Started {
+    doorway: Doorway,
+    image: Image,
+    from: Position,
+    spent: [u64; 2],
+}
+
+/// Reaches both far sides, however long that takes, and refuses what cannot work.
+async fn start(config: &Config, store: &SledStore, patience: &Patience) -> Result<Started, Fault> {
+    let clock = &patience.clock();
+    let doorway = patience.wait("the database", || Box::pin(open_doors(config, clock))).await?;
+    let image = patience.wait("the database", || Box::pin(stored(config, store))).await?;
+    let position = image.position.as_ref();
+    patience.wait("the database", || Box::pin(refuse_unfit(config, &doorway, position))).await?;
+    let (probes, books) = (Probes::of(&config.data_dir), spreadsheets(config));
+    let spent = patience.wait("Google", || probes.run(&doorway.sheets, &books)).await?;
+    // Only now: a spreadsheet that was never reached may still be exchanged for the right one.
+    Roster::of(&config.data_dir).keep(&mapped_names(config))?;
+    let from = match position {
+        Some(position) => position.clone(),
+        None => patience.wait("the database", || doorway.source.here()).await?,
+    };
+    Ok(Started { doorway, image, from, spent })
+}
+
+/// What the store holds, without a position that the server has thrown away if the tables shall be copied again then.
+async fn stored(config: &Config, store: &SledStore) -> Result<Image, Fault> {
+    let image = store.load()?;
+    let (Snapshot::WhenNeeded, Some(position)) = (config.mysql.snapshot, &image.position) else {
+        return Ok(image);
+    };
+    let mut session = Session::open(&server_options(&config.mysql.server)).await?;
+    let Some(Lost { purged: true, found, .. }) = trouble(&mut session, position).await? else {
+        return Ok(image);
+    };
+    tracing::warn!("{found}; every table is copied again, as mysql.snapshot says");
+    store.apply(bootstrap::all_copied_again(&image)).await?;
+    Ok(Image { position: None, ..store.load()? })
 }
 
 /// Connects to both far sides and looks every table up.
 pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault> {
-    connect::install_tls_provider();
-    let server = server_options(&config.mysql.server);
-    let mut session = Session::open(&server).await?;
-    let mut tables = Vec::new();
-    let mut refused = Vec::new();
-    for request in requests(config) {
-        match schema::resolve(&mut session, &request).await? {
-            Ok(found) => {
-                for warning in &found.warnings {
-                    tracing::warn!(table = request.table, warning);
-                }
-                tables.push(found.table);
-            }
-            Err(reason) => {
-                tracing::error!(reason, "table set aside");
-                refused.push((request.id, reason));
-            }
-        }
+    let Resolved { tables, refused, warnings } = resolve_tables(config).await?;
+    for warning in warnings {
+        tracing::warn!(warning);
+    }
+    for (_, reason) in &refused {
+        tracing::error!(reason, "table set aside; {AFTER_A_CURE}");
     }
     if tables.is_empty() {
         let reasons: Vec<&str> = refused.iter().map(|(_, reason)| reason.as_str()).collect();
@@ -156,7 +191,8 @@ pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault
             reasons.join("\n  ")
         )));
     }
-    let sheets = Arc::new(SheetsClient::open(client_options(config, clock)?).await?);
+    let sheets = open_sheets(config, clock).await?;
+    let server = server_options(&config.mysql.server);
     let source = BinlogDoor::new(server.clone(), stream_options(config), tables.clone());
     Ok(Doorway {
         sheets,
@@ -167,9 +203,49 @@ pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault
     })
 }
 
+/// Google, without a call to it yet.
+pub async fn open_sheets(config: &Config, clock: &Clock) -> Result<Arc<SheetsClient>, Fault> {
+    connect::install_tls_provider();
+    Ok(Arc::new(SheetsClient::open(client_options(config, clock)?).await?))
+}
+
+/// The configured tables as the server describes them.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// Those that can be carried.
+    pub tables: Vec<MappedTable>,
+    /// Those that cannot, and why.
+    pub refused: Vec<(TableId, String)>,
+    /// What works less well than it could.
+    pub warnings: Vec<String>,
+}
+
+/// What follows when the reason is mended for which a table was set aside.
+pub const AFTER_A_CURE: &str = "mend that, then restart `run`: the table is copied again";
+
+/// Looks every table up.
+pub async fn resolve_tables(config: &Config) -> Result<Resolved, Fault> {
+    let mut session = Session::open(&server_options(&config.mysql.server)).await?;
+    let mut resolved = Resolved::default();
+    for request in requests(config) {
+        match schema::resolve(&mut session, &request).await? {
+            Ok(found) => {
+                resolved.warnings.extend(found.warnings);
+                resolved.tables.push(found.table);
+            }
+            Err(reason) => resolved.refused.push((request.id, reason)),
+        }
+    }
+    Ok(resolved)
+}
+
 /// A server that cannot be followed is refused before anything is written.
-async fn refuse_unfit(config: &Config, doorway: &Doorway) -> Result<(), Fault> {
-    let findings = preflight(config, doorway).await?;
+async fn refuse_unfit(
+    config: &Config,
+    doorway: &Doorway,
+    position: Option<&Position>,
+) -> Result<(), Fault> {
+    let findings = preflight(config, &doorway.tables, (position, Reader::Starts)).await?;
     let mut failed = Vec::new();
     for Finding { level, what, found, cure } in &findings {
         match level {
@@ -181,13 +257,20 @@ async fn refuse_unfit(config: &Config, doorway: &Doorway) -> Result<(), Fault> {
     if failed.is_empty() { Ok(()) } else { Err(Fault::Source(failed.join("\n  "))) }
 }
 
-/// What is wrong or doubtful about the server, as far as SQL can tell.
-pub async fn preflight(config: &Config, doorway: &Doorway) -> Result<Vec<Finding>, Fault> {
+/// What is wrong or doubtful about the server, as far as SQL can tell. `position` is where we would go on.
+pub async fn preflight(
+    config: &Config,
+    tables: &[MappedTable],
+    (position, reader): (Option<&Position>, Reader),
+) -> Result<Vec<Finding>, Fault> {
     let mut session = Session::open(&server_options(&config.mysql.server)).await?;
     let request = PreflightRequest {
-        tables: &doorway.tables,
+        tables,
         server_id: config.mysql.server_id.get(),
-        position: None,
+        position,
+        copies_again: config.mysql.snapshot == Snapshot::WhenNeeded,
+        gtids_required: config.mysql.position == PositionMode::Gtid,
+        reader,
     };
     preflight::preflight(&mut session, &request).await
 }
@@ -308,21 +391,4 @@ pub fn spreadsheets(config: &Config) -> Vec<String> {
 /// Chance, from the operating system, through the one door to it that the standard library has.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
-}
-
-/// Tries again while it is only weather.
-async fn patiently<T, W>(clock: &Clock, mut attempt: impl FnMut() -> W) -> Result<T, Fault>
-where
-    W: Future<Output = Result<T, Fault>>,
-{
-    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), random());
-    loop {
-        match attempt().await {
-            Err(Fault::Transient(reason)) => {
-                tracing::warn!(reason, "cannot start yet, trying again");
-                clock.sleep_until(clock.now() + backoff.next_wait()).await;
-            }
-            other => return other,
-        }
-    }
 }

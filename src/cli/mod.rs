@@ -69,22 +69,22 @@ enum Verb {
 /// Runs what was typed.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match act(&arguments) {
+    let redact = Redact::default();
+    match act(&arguments, &redact) {
         Ok(code) => code,
         Err(fault) => {
-            complain(&fault);
+            complain(&redact.clean(&fault.to_string()));
             ExitCode::from(exit_code(&fault))
         }
     }
 }
 
-fn act(arguments: &Arguments) -> Result<ExitCode, Fault> {
+fn act(arguments: &Arguments, redact: &Redact) -> Result<ExitCode, Fault> {
     let Loaded { config, findings } = config::load(&arguments.config)?;
-    let redact = Redact::default();
     redact.learn(&config.secrets());
     let format = arguments.log_format.unwrap_or(config.log.format);
     let filter = arguments.log.as_ref().unwrap_or(&config.log.filter);
-    telemetry::start(format, filter, &redact)?;
+    telemetry::start(format, filter, redact)?;
     for finding in &findings {
         tracing::warn!(key = finding.key, "{}", finding.text);
     }
@@ -129,8 +129,8 @@ fn exit_code(fault: &Fault) -> u8 {
 }
 
 #[expect(clippy::print_stderr, reason = "the last words go to the terminal, log or not")]
-fn complain(fault: &Fault) {
-    eprintln!("sheetwire: {fault}");
+fn complain(words: &str) {
+    eprintln!("sheetwire: {words}");
 }
 
 /// A line of the answer.

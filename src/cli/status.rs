@@ -1,32 +1,48 @@
 //! `sheetwire status`: asks the running pipeline over its socket.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use sheetwire_engine::engine::Status;
 
 use super::say;
-use crate::{config::Config, fault::Fault, flow::socket};
+use crate::{
+    app,
+    config::Config,
+    fault::Fault,
+    flow::socket::{self, Answer},
+};
 
-/// Prints how the pipeline is; exit 1 when it does not run or a table is set aside.
+/// Prints how the pipeline is; exit 1 when it does not run yet or any more, or a table is set aside.
 pub(super) async fn status(config: Config, json: bool, health: bool) -> Result<ExitCode, Fault> {
     let dir = &config.data_dir;
-    let answer = socket::ask(dir, "status").await.map_err(|error| {
-        Fault::Configuration(format!(
-            "could not ask over {}: {error}; run `status` as the user that runs the pipeline",
-            socket::path(dir).display()
-        ))
-    })?;
-    let Some(status) = answer else {
-        if !health {
-            say(&if json {
-                "{\"running\":false}".to_owned()
-            } else {
-                format!("pipeline {} does not run (no socket in {})", config.name, dir.display())
-            });
+    let name = &config.name;
+    let status = match socket::ask(dir, "status").await {
+        Ok(Some(Answer::Running(status))) => status,
+        Ok(Some(Answer::Starting { starting })) => {
+            let words = format!("pipeline {name}   starting: waiting for {starting}");
+            let object = serde_json::json!({"running": false, "starting": starting});
+            return Ok(not_well((json, health), &words, &object));
         }
-        return Ok(ExitCode::from(1));
+        Ok(None) => {
+            let words = format!("pipeline {name} does not run (no socket in {})", dir.display());
+            return Ok(not_well((json, health), &words, &serde_json::json!({"running": false})));
+        }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            let words = format!(
+                "pipeline {name} does not answer within {:?}: it is stopped, or very busy; look at its log",
+                socket::ANSWER_WITHIN
+            );
+            let object = serde_json::json!({"running": false, "silent": true});
+            return Ok(not_well((json, health), &words, &object));
+        }
+        Err(error) => {
+            return Err(Fault::Configuration(format!(
+                "could not ask over {}: {error}; run `status` as the user that runs the pipeline",
+                socket::path(dir).display()
+            )));
+        }
     };
-    let well = status.tables.iter().all(|table| !table.set_aside)
+    let well = !status.tables.iter().any(|table| table.set_aside)
         && status.spreadsheets.iter().all(|book| book.denied.is_none());
     if json {
         say(&serde_json::to_string_pretty(&status).unwrap_or_default());
@@ -36,11 +52,38 @@ pub(super) async fn status(config: Config, json: bool, health: bool) -> Result<E
     Ok(ExitCode::from(u8::from(!well)))
 }
 
+fn not_well((json, health): (bool, bool), words: &str, object: &serde_json::Value) -> ExitCode {
+    if json {
+        say(&object.to_string());
+    } else if !health {
+        say(words);
+    }
+    ExitCode::from(1)
+}
+
+/// The pipeline as a whole. Never "in step" while a table or a spreadsheet is left out of it.
+fn summary(status: &Status) -> String {
+    let aside = status.tables.iter().filter(|table| table.set_aside).count();
+    let denied = status.spreadsheets.iter().filter(|book| book.denied.is_some()).count();
+    let mut lacks = Vec::new();
+    if aside > 0 {
+        lacks.push(format!("{aside} of {} tables set aside", status.tables.len()));
+    }
+    if denied > 0 {
+        lacks.push(format!("{denied} of {} spreadsheets refused", status.spreadsheets.len()));
+    }
+    match (lacks.is_empty(), status.idle) {
+        (true, true) => "in step".to_owned(),
+        (true, false) => "catching up".to_owned(),
+        (false, _) => format!("NOT in step: {}", lacks.join(", ")),
+    }
+}
+
 fn print(config: &Config, status: &Status) {
     say(&format!(
         "pipeline {}   {}   position {}",
         config.name,
-        if status.idle { "in step" } else { "catching up" },
+        summary(status),
         status.position.as_deref().unwrap_or("not yet known"),
     ));
     say(&format!(
@@ -75,5 +118,8 @@ fn print(config: &Config, status: &Status) {
             if table.set_aside { "SET ASIDE: " } else { "" },
             table.state
         ));
+    }
+    if status.tables.iter().any(|table| table.set_aside) {
+        say(&format!("tables that are set aside: {}", app::AFTER_A_CURE));
     }
 }

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use sheetwire_engine::{
     TabSpec,
     batch::{ReadFailure, TabImage, TabRead},
-    change::Row,
+    change::{Row, TableId},
     compare::{Comparison, Difference, compare},
 };
 
@@ -26,32 +26,68 @@ const BETWEEN_ROUNDS: Duration = Duration::from_secs(3);
 /// Differences printed for each table.
 const SHOWN_MAX: usize = 20;
 
-/// Compares every table with its tab; exit 1 when they differ. Rows that are on their way while it looks are given time to arrive.
+/// Compares every table with its tab; exit 1 when they differ, or when one of them could not be compared. Rows that are on their way while
+/// it looks are given time to arrive.
 pub(super) async fn verify(config: Config, json: bool) -> Result<ExitCode, Fault> {
     let clock = Clock::start();
     let doorway = app::open_doors(&config, &clock).await?;
-    let mut sums = [0, 0];
     let mut reports = Vec::new();
     for (table, spec) in doorway.tables.iter().zip(app::specs(&config, &doorway.tables)) {
-        let found = settle(&doorway, table, &spec, &clock).await?;
-        sums[0] += found.rows;
-        sums[1] += found.cells;
-        reports.push((spec, found));
+        let found = settle(&doorway, table, &spec, &clock).await;
+        reports.push(Report { spec, found });
     }
-    let differing: usize = reports.iter().map(|(_, found)| found.differences.len()).sum();
+    let names = config.table_names();
+    let name = |id: &TableId| names.get(usize::from(id.0)).cloned().unwrap_or_default();
+    let refused: Vec<Refused> =
+        doorway.refused.iter().map(|(id, reason)| (name(id), reason.clone())).collect();
     if json {
-        say(&as_json(&reports));
+        say(&as_json(&reports, &refused));
     } else {
-        for (spec, found) in &reports {
-            print(spec, found);
+        reports.iter().for_each(print);
+        for (table, reason) in &refused {
+            say(&format!("{table:<30} NOT COMPARED: {reason}"));
         }
-        say(&if differing == 0 {
-            format!("in step: {} rows, {} cells", sums[0], sums[1])
-        } else {
-            format!("NOT in step: {differing} rows differ")
-        });
+        say(&verdict(&reports, &refused));
     }
-    Ok(ExitCode::from(u8::from(differing > 0)))
+    // Where nothing at all could be compared, the reason's own exit code says whose affair it is.
+    if refused.is_empty() && reports.iter().all(|report| report.found.is_err()) {
+        let faults = reports.into_iter().filter_map(|report| report.found.err());
+        return faults.into_iter().next().map_or(Ok(ExitCode::SUCCESS), Err);
+    }
+    let well = refused.is_empty() && reports.iter().all(Report::is_equal);
+    Ok(ExitCode::from(u8::from(!well)))
+}
+
+/// A table that cannot be carried: its name, and why.
+type Refused = (String, String);
+
+/// A table and what became of its comparison.
+struct Report {
+    spec: TabSpec,
+    found: Result<Comparison, Fault>,
+}
+
+impl Report {
+    fn is_equal(&self) -> bool {
+        self.found.as_ref().is_ok_and(|found| found.differences.is_empty())
+    }
+}
+
+/// The last line. "In step" only where every table was compared and is equal.
+fn verdict(reports: &[Report], refused: &[Refused]) -> String {
+    let found = || reports.iter().filter_map(|report| report.found.as_ref().ok());
+    let rows: usize = found().map(|found| found.rows).sum();
+    let cells: usize = found().map(|found| found.cells).sum();
+    let differing: usize = found().map(|found| found.differences.len()).sum();
+    let failed = reports.iter().filter(|report| report.found.is_err()).count() + refused.len();
+    match (differing, failed) {
+        (0, 0) => format!("in step: {rows} rows, {cells} cells"),
+        (differing, 0) => format!("NOT in step: {differing} rows differ"),
+        (0, failed) => format!("NOT in step: {failed} tables could not be compared"),
+        (differing, failed) => {
+            format!("NOT in step: {differing} rows differ, {failed} tables could not be compared")
+        }
+    }
 }
 
 async fn settle(
@@ -125,9 +161,14 @@ fn words(difference: &Difference) -> (String, &'static str, String) {
     }
 }
 
-fn print(spec: &TabSpec, found: &Comparison) {
+fn print(report: &Report) {
+    let title = &report.spec.title;
+    let found = match &report.found {
+        Ok(found) => found,
+        Err(fault) => return say(&format!("{title:<30} NOT COMPARED: {fault}")),
+    };
     let state = if found.differences.is_empty() { "equal" } else { "DIFFERENT" };
-    say(&format!("{:<30} {:>9} rows {:>10} cells  {state}", spec.title, found.rows, found.cells));
+    say(&format!("{title:<30} {:>9} rows {:>10} cells  {state}", found.rows, found.cells));
     for difference in found.differences.iter().take(SHOWN_MAX) {
         let (key, what, columns) = words(difference);
         say(&format!("  key {key}: {what} {columns}"));
@@ -137,16 +178,21 @@ fn print(spec: &TabSpec, found: &Comparison) {
     }
 }
 
-fn as_json(reports: &[(TabSpec, Comparison)]) -> String {
-    let tables: Vec<_> = reports
-        .iter()
-        .map(|(spec, found)| {
+fn as_json(reports: &[Report], refused: &[Refused]) -> String {
+    let compared = reports.iter().map(|Report { spec, found }| match found {
+        Ok(found) => {
             let differences: Vec<_> = found.differences.iter().map(words).collect();
             serde_json::json!({
                 "spreadsheet": spec.spreadsheet, "tab": spec.title, "rows": found.rows, "cells": found.cells,
                 "differences": differences.iter().map(|(key, what, columns)| serde_json::json!({"key": key, "what": what, "columns": columns})).collect::<Vec<_>>(),
             })
-        })
-        .collect();
-    serde_json::to_string_pretty(&tables).unwrap_or_default()
+        }
+        Err(fault) => serde_json::json!({
+            "spreadsheet": spec.spreadsheet, "tab": spec.title, "error": fault.to_string(),
+        }),
+    });
+    let refused =
+        refused.iter().map(|(table, reason)| serde_json::json!({"table": table, "error": reason}));
+    let all: Vec<_> = compared.chain(refused).collect();
+    serde_json::to_string_pretty(&all).unwrap_or_default()
 }

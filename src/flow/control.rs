@@ -68,11 +68,11 @@ impl Control {
                 () = alarm(&self.clock, wake) => {}
             }
         }
-        self.drain().await
+        self.drain(&mut questions).await
     }
 
-    /// The shorter loop at the end: no intake, only answers, until the engine is at rest or the grace is over.
-    async fn drain(&mut self) -> Result<(), Fault> {
+    /// The shorter loop at the end: no intake, only answers and people, until the engine is at rest or the grace is over.
+    async fn drain(&mut self, questions: &mut mpsc::Receiver<Question>) -> Result<(), Fault> {
         const GRACE: std::time::Duration = std::time::Duration::from_secs(20);
         let end = self.clock.now() + GRACE;
         while !self.engine.is_idle() && self.clock.now() < end {
@@ -81,6 +81,7 @@ impl Control {
             tokio::select! {
                 biased;
                 answer = self.asks.next() => self.handle(answer?),
+                Some(question) = questions.recv() => self.reply(question),
                 () = alarm(&self.clock, wake) => {}
                 () = self.clock.sleep_until(end) => {}
             }
@@ -172,7 +173,9 @@ impl Control {
             }
             Notice::Copied { table } => tracing::info!(table = self.name(*table), "copy complete"),
             Notice::SetAside { table, reason } => {
-                tracing::error!(table = self.name(*table), reason, "table set aside");
+                let table = self.name(*table);
+                let then = "mend that, then restart: the table is copied again";
+                tracing::error!(table, reason, "table set aside; {then}");
             }
             Notice::RowsMoved { table, rows } => {
                 let table = self.name(*table);

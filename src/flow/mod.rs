@@ -1,6 +1,7 @@
 //! The corridor: carries inputs and actions between the engine and the doors, and decides nothing.
 
 pub mod asks;
+pub mod bootstrap;
 pub mod control;
 pub mod filter;
 pub mod hold;

@@ -1,6 +1,6 @@
 //! One connection to a server: how it is opened, what the session is set to, how long it waits, and what its errors mean.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use mysql_async::{
     Conn, Opts, OptsBuilder, Params, Row, SslOpts,
@@ -132,7 +132,7 @@ impl Session {
                     options.connect_within
                 ))
             })?
-            .map_err(|error| fault_of(&error, &place, "connecting"))?;
+            .map_err(|error| fault_of(&error, &place, CONNECTING))?;
         let mut session =
             Self { conn, server: Server::default(), place, answer_within: options.answer_within };
         session.set_up().await?;
@@ -147,6 +147,11 @@ impl Session {
     /// Host and port, for sentences.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Whether the server is on this machine.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.place)
     }
 
     /// Number of this connection on the server.
@@ -221,6 +226,12 @@ pub fn named<T: FromValue>(row: &Row, name: &str) -> Option<T> {
     at(row, index)
 }
 
+fn is_local(place: &str) -> bool {
+    let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 async fn within<T>(
     asking: impl Future<Output = mysql_async::Result<T>>,
     limit: Duration,
@@ -244,6 +255,9 @@ fn shortened(sql: &str) -> String {
     }
 }
 
+/// What is being done when a connection is opened.
+const CONNECTING: &str = "connecting";
+
 /// What an error means for us: wait, or change something.
 pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
     use mysql_async::Error;
@@ -254,6 +268,9 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
         Error::Io(mysql_async::IoError::Io(io)) if is_verdict(io) => {
             unencrypted(place, &io.to_string())
         }
+        Error::Io(io) if doing == CONNECTING => Fault::Transient(format!(
+            "{place} was not reached: {io}; see that the server runs, that mysql.host and mysql.port are its own, and that no firewall stands between"
+        )),
         Error::Io(io) => Fault::Transient(format!("{place}: {doing}: {io}")),
         Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             Fault::Source(format!(
@@ -328,6 +345,17 @@ mod tests {
     fn passwords_show_nowhere() {
         let options = ServerOptions::new("db", 3306, "reader", Secret::new("hunter2".to_owned()));
         assert!(!format!("{options:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for here in ["localhost:3306", "127.0.0.9:1", "::1:3306", "[::1]:3306"] {
+            assert!(is_local(here), "{here}");
+        }
+        for there in ["db1:3306", "10.0.0.1:3306", "localhost.example:3306", "127.0.0.1.example:1"]
+        {
+            assert!(!is_local(there), "{there}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sheetwire_engine::position::Position;
 
 use super::{
-    binlog::start::check_position,
+    binlog::start::{Lost, trouble},
     connect::{Session, at, named},
     grants, sql, standing,
 };
@@ -44,6 +44,37 @@ pub struct PreflightRequest<'a> {
     pub server_id: u32,
     /// Where we would go on, if anything was stored.
     pub position: Option<&'a Position>,
+    /// Whether tables are copied again by themselves where the server has thrown away what comes behind the position.
+    pub copies_again: bool,
+    /// Whether a server without GTIDs is refused.
+    pub gtids_required: bool,
+    /// What is known of a reader that has our number already.
+    pub reader: Reader,
+}
+
+impl<'a> PreflightRequest<'a> {
+    /// A request for these tables under this number, for a first start.
+    pub fn new(tables: &'a [MappedTable], server_id: u32) -> Self {
+        Self {
+            tables,
+            server_id,
+            position: None,
+            copies_again: false,
+            gtids_required: false,
+            reader: Reader::Unknown,
+        }
+    }
+}
+
+/// What is known of a reader of the server that has our number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Nothing: it may be anybody.
+    Unknown,
+    /// It is this pipeline itself, which runs.
+    Ours,
+    /// We are about to read, and nobody else does from our data folder: one that was killed a moment ago is still listed, most likely.
+    Starts,
 }
 
 /// Retention below this is refused: a weekend's rest for the reader must not cost a new copy.
@@ -61,7 +92,9 @@ pub async fn preflight(
     let mariadb = session.server().is_mariadb();
     let mut findings = Vec::new();
     log_variables(&variables, &mut findings);
-    gtid_variables(&variables, mariadb, &mut findings);
+    if !mariadb {
+        gtid_variables(&variables, request.gtids_required, &mut findings);
+    }
     retention(&variables, mariadb, &mut findings);
     findings.extend(grants::missing(session, request.tables).await?);
     replica(session, &variables, &mut findings).await?;
@@ -159,17 +192,14 @@ fn log_variables(variables: &Variables, findings: &mut Vec<Finding>) {
     }
 }
 
-fn gtid_variables(variables: &Variables, mariadb: bool, findings: &mut Vec<Finding>) {
-    if mariadb {
-        return;
-    }
+fn gtid_variables(variables: &Variables, required: bool, findings: &mut Vec<Finding>) {
     if !is(variables, "gtid_mode", "ON") {
         let found = format!(
             "is '{}': without GTIDs a failover or a restored server cannot be followed, and a first copy is less exact",
             value(variables, "gtid_mode")
         );
         findings.push(finding(
-            Level::Warn,
+            if required { Level::Fail } else { Level::Warn },
             "gtid_mode",
             &found,
             "switch GTIDs on: enforce_gtid_consistency=ON, then gtid_mode step by step to ON",
@@ -288,12 +318,16 @@ async fn numbers(
     };
     match session.query(statement).await {
         Ok(rows) => {
-            if rows.iter().any(|row| named::<u32>(row, "Server_id") == Some(request.server_id)) {
-                // Our own pipeline, if it runs, or one that was killed a moment ago.
-                findings.push(taken(
-                    Level::Warn,
-                    "in use by a reader of this server now (this pipeline itself, if it runs)",
-                ));
+            let listed =
+                rows.iter().any(|row| named::<u32>(row, "Server_id") == Some(request.server_id));
+            // Who has it is seen at the server when both read: it sends one of them away, and that one says so.
+            let level = match request.reader {
+                Reader::Ours => return Ok(()),
+                Reader::Starts => Level::Info,
+                Reader::Unknown => Level::Warn,
+            };
+            if listed {
+                findings.push(taken(level, "in use by a reader of this server now"));
             }
             Ok(())
         }
@@ -401,6 +435,10 @@ async fn encryption(session: &mut Session, findings: &mut Vec<Finding>) -> Resul
     let rows = session.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
     let cipher = rows.first().and_then(|row| at::<String>(row, 1)).unwrap_or_default();
     if cipher.is_empty() {
+        // Nobody is on the way within one machine; there this is the default.
+        if session.is_local() {
+            return Ok(());
+        }
         findings.push(finding(
             Level::Warn,
             "tls",
@@ -420,14 +458,27 @@ async fn position(
         findings.push(finding(Level::Info, "position", &format!("the server stands at {now}"), ""));
     }
     let Some(stored) = request.position else { return Ok(()) };
-    match check_position(session, stored).await {
-        Ok(()) => Ok(()),
-        Err(weather @ Fault::Transient(_)) => Err(weather),
+    match trouble(session, stored).await {
+        Ok(None) => {}
+        Ok(Some(Lost { purged: true, found, .. })) if request.copies_again => {
+            let cure =
+                "nothing: mysql.snapshot is \"when_needed\", so `run` copies every table again";
+            findings.push(finding(Level::Warn, "stored position", &found, cure));
+        }
+        Ok(Some(Lost { found, cure, .. })) => {
+            findings.push(finding(Level::Fail, "stored position", &found, &cure));
+        }
+        Err(weather @ Fault::Transient(_)) => return Err(weather),
         Err(refused) => {
-            findings.push(finding(Level::Fail, "stored position", &refused.to_string(), "copy the tables again (`snapshot`), or point mysql.host at a server that has the missing range"));
-            Ok(())
+            findings.push(finding(
+                Level::Fail,
+                "stored position",
+                &refused.to_string(),
+                "make that right first",
+            ));
         }
     }
+    Ok(())
 }
 
 /// The `GRANT` for a table, with the account left to fill in.

@@ -261,7 +261,7 @@ fn read(table: &MappedTable, row: SqlRow) -> Result<Row, Fault> {
         .map(|(column, cell)| {
             value(&column.kind, cell).ok_or_else(|| {
                 Fault::Table(format!(
-                    "table {}.{}: column '{}' answers with another type than it had; start again, so that the table is read anew",
+                    "table {}.{}: column '{}' answers with another type than it had; restart sheetwire, so that the table is read anew",
                     table.database, table.table, column.name
                 ))
             })

@@ -69,6 +69,13 @@ impl SheetsClient {
         self
     }
 
+    /// Cells that the journal tab may take up, and at least those that it took up when the spreadsheet was last looked at: the
+    /// pre-images of so many rows, whole ones of the widest tab among them.
+    pub fn journal_cells_max(&self, spreadsheet: &str, rows: u32, widest: Option<u32>) -> u64 {
+        let known = self.atlas.recall(spreadsheet).and_then(|known| known.journal);
+        journal::cells_max(known.as_ref(), rows, widest.unwrap_or_default())
+    }
+
     pub(super) fn transport(&self) -> &Transport {
         &self.transport
     }

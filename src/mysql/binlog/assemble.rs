@@ -123,7 +123,7 @@ impl Assembler {
             kinds::XID => self.commit(event),
             kinds::XA_PREPARE => self.on_xa_prepare(event),
             kinds::TRANSACTION_PAYLOAD => self.on_payload(event)?,
-            kinds::INCIDENT => return Err(self.stop("the server says that events were lost here; copy the tables again and set a new position")),
+            kinds::INCIDENT => return Err(self.stop("the server says that events were lost here; move the data folder away and run with --takeover: then everything is compared again")),
             _ => self.on_row_event(event, kind)?,
         }
         Ok(())
@@ -147,7 +147,7 @@ impl Assembler {
         }
         if kind == kinds::PARTIAL_UPDATE_ROWS {
             let number = Cursor::new(data).uint_le(6).map_err(|why| self.broken(why))?;
-            let what = "an update came as a partial JSON change, which is not applied; set binlog_row_value_options='' on the server and its sessions, then copy the table again";
+            let what = "an update came as a partial JSON change, which is not applied; set binlog_row_value_options='' on the server and its sessions, then restart sheetwire, which copies the table again";
             self.tables.refuse_number(number, what, &mut self.out);
             return Ok(());
         }
@@ -242,7 +242,7 @@ impl Assembler {
             return Ok(());
         }
         let missing = list.ahead_of(ours);
-        Err(self.stop(&format!("the log goes on behind {missing}, which was never sent; copy the tables again and set a new position")))
+        Err(self.stop(&format!("the log goes on behind {missing}, which was never sent; move the data folder away and run with --takeover: then everything is compared again")))
     }
 
     fn on_query(&mut self, event: &Event, data: &[u8]) -> Result<(), Fault> {
@@ -252,11 +252,11 @@ impl Assembler {
             Statement::XaStart => self.bracket(true),
             Statement::Commit => self.commit(event),
             Statement::Rollback => {
-                self.tables.refuse_touched("a transaction with its rows ends with ROLLBACK in the log, as engines without transactions do; copy the table again", &mut self.out);
+                self.tables.refuse_touched("a transaction with its rows ends with ROLLBACK in the log, as engines without transactions do; restart sheetwire, which copies the table again", &mut self.out);
                 self.commit(event);
             }
             Statement::RollbackTo => {
-                self.tables.refuse_touched("some of a transaction's rows were rolled back to a savepoint behind their being logged; copy the table again", &mut self.out);
+                self.tables.refuse_touched("some of a transaction's rows were rolled back to a savepoint behind their being logged; restart sheetwire, which copies the table again", &mut self.out);
             }
             Statement::Nothing | Statement::XaEnd => self.end_unless_bracketed(event),
             other => {
@@ -294,7 +294,7 @@ impl Assembler {
     }
 
     fn refuse_prepared(&mut self) {
-        self.tables.refuse_touched("rows of it came in an XA transaction that is only prepared, and may be rolled back; copy the table again when it is settled", &mut self.out);
+        self.tables.refuse_touched("rows of it came in an XA transaction that is only prepared, and may be rolled back; restart sheetwire, which copies the table again when it is settled", &mut self.out);
     }
 
     fn on_payload(&mut self, event: &Event) -> Result<(), Fault> {
@@ -320,7 +320,7 @@ impl Assembler {
                 | kinds::FORMAT_DESCRIPTION
         );
         if outside {
-            return Err(self.stop("a compressed transaction turned out empty; set binlog_transaction_compression=OFF and copy the tables again"));
+            return Err(self.stop("a compressed transaction turned out empty; set binlog_transaction_compression=OFF, move the data folder away and run with --takeover: then everything is compared again"));
         }
         Ok(())
     }
@@ -328,7 +328,7 @@ impl Assembler {
     fn check_closed(&self) -> Result<(), Fault> {
         if self.open.is_some() {
             return Err(self.stop(
-                "a transaction has no end in the log; copy the tables again and set a new position",
+                "a transaction has no end in the log; move the data folder away and run with --takeover: then everything is compared again",
             ));
         }
         Ok(())
@@ -363,7 +363,7 @@ impl Assembler {
             if resumed {
                 return Err(self.stop("the log begins anew in the middle of a transaction"));
             }
-            self.tables.refuse_touched("the server stopped in the middle of a transaction with its rows; copy the table again", &mut self.out);
+            self.tables.refuse_touched("the server stopped in the middle of a transaction with its rows; restart sheetwire, which copies the table again", &mut self.out);
             self.tables.end_transaction();
         }
         self.tables.forget_numbers();

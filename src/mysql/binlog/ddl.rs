@@ -10,12 +10,11 @@ const DROPPED: &str =
 const DATABASE_DROPPED: &str =
     "its database was dropped; take it out of the configuration, or create it and copy it again";
 const REPLACED: &str = "it was replaced by a new table of its name; copy it again";
-const ROWS_MOVED: &str =
-    "ALTER TABLE removed or exchanged rows of it that the log does not name; copy the table again";
+const ROWS_MOVED: &str = "ALTER TABLE removed or exchanged rows of it that the log does not name; restart sheetwire, which copies the table again";
 const LOGGED_AS_STATEMENT: &str = "it was changed by a statement that the log does not break down into rows; \
-     set binlog_format=ROW on the server and its sessions, then copy the table again";
+     set binlog_format=ROW on the server and its sessions, then restart sheetwire, which copies the table again";
 const LOGGED_AS_CALL: &str = "a stored routine was logged as a statement and may have changed it; \
-     set binlog_format=ROW on the server and its sessions, then copy the table again";
+     set binlog_format=ROW on the server and its sessions, then restart sheetwire, which copies the table again";
 
 impl Tables {
     /// Does to the mapped tables what a statement of the log did. `schema` counts for names that have none.

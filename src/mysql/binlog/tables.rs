@@ -264,10 +264,16 @@ fn sentence(table: &MappedTable, fault: &RowFault) -> String {
     let column =
         |index: &usize| table.columns.get(*index).map_or("?", |column| column.name.as_str());
     match fault {
-        RowFault::Malformed(why) => about(table, &format!("{why}; copy the table again")),
-        RowFault::Value(index, Unreadable::Malformed(why)) => {
-            about(table, &format!("column '{}': {why}; copy the table again", column(index)))
+        RowFault::Malformed(why) => {
+            about(table, &format!("{why}; restart sheetwire, which copies the table again"))
         }
+        RowFault::Value(index, Unreadable::Malformed(why)) => about(
+            table,
+            &format!(
+                "column '{}': {why}; restart sheetwire, which copies the table again",
+                column(index)
+            ),
+        ),
         RowFault::Value(index, Unreadable::Meaningless(why)) => about(
             table,
             &format!(
@@ -278,7 +284,7 @@ fn sentence(table: &MappedTable, fault: &RowFault) -> String {
         RowFault::Absent(index) => about(
             table,
             &format!(
-                "a row came without column '{}': a session writes with binlog_row_image other than FULL; set it to FULL there and on the server, then copy the table again",
+                "a row came without column '{}': a session writes with binlog_row_image other than FULL; set it to FULL there and on the server, then restart sheetwire, which copies the table again",
                 column(index)
             ),
         ),

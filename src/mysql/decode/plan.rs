@@ -98,7 +98,7 @@ impl Planner<'_> {
             about(
                 self.table,
                 &format!(
-                    "column '{name}' is gone; map another one, or put it back and copy the table again"
+                    "column '{name}' is gone; map another one, or put it back and restart sheetwire, which copies the table again"
                 ),
             )
         };
@@ -116,7 +116,7 @@ impl Planner<'_> {
             return Err(about(
                 self.table,
                 &format!(
-                    "the log shows {logged} columns and the server {known}: it was altered in between; copy the table again, and set binlog_row_metadata=FULL so that columns can be followed by name"
+                    "the log shows {logged} columns and the server {known}: it was altered in between; restart sheetwire, which copies the table again, and set binlog_row_metadata=FULL so that columns can be followed by name"
                 ),
             ));
         }
@@ -135,7 +135,7 @@ impl Planner<'_> {
             about(
                 self.table,
                 &format!(
-                    "column '{name}' has another type in the log than the server told at the start; start again, so that the table is read anew"
+                    "column '{name}' has another type in the log than the server told at the start; restart sheetwire, so that the table is read anew"
                 ),
             )
         };
@@ -174,7 +174,7 @@ impl Planner<'_> {
             return Err(about(
                 self.table,
                 &format!(
-                    "column '{name}' holds bytes now and held text before; start again, so that the table is read anew"
+                    "column '{name}' holds bytes now and held text before; restart sheetwire, so that the table is read anew"
                 ),
             ));
         }
@@ -224,7 +224,7 @@ impl Planner<'_> {
         Err(about(
             self.table,
             &format!(
-                "column '{name}' got other labels than it had; start again, so that the table is read anew"
+                "column '{name}' got other labels than it had; restart sheetwire, so that the table is read anew"
             ),
         ))
     }

@@ -5,7 +5,10 @@ use sheetwire_engine::{
     cell::Cell,
 };
 
-use super::{layout::JournalLayout, requests::GridProperties};
+use super::{
+    layout::{FIRST_IMAGE_ROW, JournalLayout},
+    requests::GridProperties,
+};
 
 /// Title of the journal tab.
 pub(crate) const TITLE: &str = "_sheetwire";
@@ -78,6 +81,18 @@ pub(crate) fn grid_for(
         },
         frozen_row_count: None,
     }
+}
+
+/// Cells of the grid that a batch of so many rows of this width may ask for, never less than there are.
+pub(crate) fn cells_max(found: Option<&JournalTab>, rows: u32, columns: u32) -> u64 {
+    // The header of each tab is copied too; a few rows do not count.
+    let layout = JournalLayout {
+        tabs: Vec::new(),
+        end_row: FIRST_IMAGE_ROW.saturating_add(rows),
+        end_column: columns,
+    };
+    let grid = grid_for(&layout, FIXED_CELLS + 1, found);
+    u64::from(grid.row_count) * u64::from(grid.column_count)
 }
 
 fn step(wanted: u32, by: u32) -> u32 {
@@ -195,6 +210,14 @@ mod tests {
         assert_eq!(size(grid_for(&layout(1024, 8), 7, Some(&found(1024, 8)))), (1024, 8));
         assert_eq!(size(grid_for(&layout(1025, 9), 7, Some(&found(1024, 8)))), (1536, 16));
         assert_eq!(size(grid_for(&layout(1001, 3), 7, Some(&found(9000, 40)))), (9000, 40));
+    }
+
+    #[test]
+    fn the_most_cells_are_those_of_a_full_batch_or_those_there_are() {
+        let found = |rows, columns| JournalTab { sheet_id: 1, title: TITLE.into(), rows, columns };
+        assert_eq!(cells_max(None, 5000, 26), 6144 * 32);
+        assert_eq!(cells_max(Some(&found(1024, 8)), 5000, 26), 6144 * 32);
+        assert_eq!(cells_max(Some(&found(9000, 40)), 5000, 26), 9000 * 40);
     }
 
     #[test]

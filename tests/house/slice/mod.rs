@@ -20,11 +20,13 @@ macro_rules! on_both {
 
 mod broken_lines;
 mod calls;
+mod checks;
 mod existing_tabs;
 mod first_copy;
 mod many_tabs;
 mod rotation;
 mod secrets;
+mod starting;
 mod statements;
 mod tap;
 mod transactions;
@@ -179,14 +181,15 @@ impl Stage {
         self.google.emulator()
     }
 
-    /// What the control socket says; none when nobody answers.
+    /// What the control socket says; none when nobody answers, or it is only starting.
     fn status(&self) -> Option<Value> {
         let mut socket = UnixStream::connect(self.home.join("state/control.sock")).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
         socket.write_all(b"status\n").ok()?;
         let mut text = String::new();
         socket.read_to_string(&mut text).ok()?;
-        serde_json::from_str(&text).ok()
+        let status: Value = serde_json::from_str(&text).ok()?;
+        status["starting"].is_null().then_some(status)
     }
 
     fn is_idle(&self) -> bool {

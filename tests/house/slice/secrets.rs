@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 
 use super::{LONG, Mapped, Stage, tap::Tap};
-use crate::support::servers::Flavor;
+use crate::support::servers::{Flavor, Server};
 
 on_both! {
     no_secret_is_in_any_output_of_a_run_at_trace,
@@ -93,7 +93,14 @@ fn no_secret_is_in_any_output_of_a_run_at_trace(flavor: Flavor) {
         stage.db.sql("UPDATE t SET name = CONCAT(name, '+') WHERE id = 1");
         stage.wait_equal(&mut running);
         let mut answers = String::new();
-        for words in [&["status"][..], &["status", "--json"], &["verify"], &["verify", "--json"]] {
+        for words in [
+            &["status"][..],
+            &["status", "--json"],
+            &["verify"],
+            &["verify", "--json"],
+            &["check"],
+            &["check", "--json"],
+        ] {
             let mut words = words.to_vec();
             words.extend(["--log", "trace", "--log-format", format]);
             let output = stage.home.ask(&words, LONG);
@@ -118,9 +125,13 @@ fn no_secret_is_in_any_output_of_a_failing_start(flavor: Flavor) {
     let mut canaries = vec![real.clone(), "canary-of-a-wrong-password".to_owned()];
     canaries.extend(key_pieces(&stage));
     let good_key = key(&stage);
-    let verbs: [&[&str]; 2] =
-        [&["run", "--log", "trace"], &["verify", "--log", "trace", "--log-format", "json"]];
-    let check = |stage: &Stage, canaries: &[String], code: i32| {
+    let verbs: [&[&str]; 3] = [
+        &["run", "--log", "trace"],
+        &["verify", "--log", "trace", "--log-format", "json"],
+        &["check", "--log", "trace"],
+    ];
+    // A check names everything that is wrong, and has one code for that; a configuration that is no good lets it look at nothing.
+    let check = |stage: &Stage, canaries: &[String], [code, of_check]: [i32; 2]| {
         stage.home.configure(&stage.config());
         for verb in verbs {
             let output = stage.home.ask(verb, LONG);
@@ -129,13 +140,14 @@ fn no_secret_is_in_any_output_of_a_failing_start(flavor: Flavor) {
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
             );
-            assert_eq!(output.status.code(), Some(code), "{verb:?}: {said}");
-            assert!(said.contains("sheetwire: "), "{said}");
+            let wanted = if verb[0] == "check" { of_check } else { code };
+            assert_eq!(output.status.code(), Some(wanted), "{verb:?}: {said}");
+            assert!(said.contains(if wanted == 1 { "FAIL" } else { "sheetwire: " }), "{said}");
             assert_clean(&format!("{verb:?}"), &said, canaries);
         }
     };
     stage.home.secret("password", "canary-of-a-wrong-password");
-    check(&stage, &canaries, 3);
+    check(&stage, &canaries, [3, 1]);
     stage.home.secret("password", &real);
     // A key that is no key, one that was cut, and a secret in the configuration itself.
     for bad in [
@@ -146,16 +158,16 @@ fn no_secret_is_in_any_output_of_a_failing_start(flavor: Flavor) {
         canaries.extend(key_pieces(&stage));
         let code = stage.home.ask(&["verify"], LONG).status.code().unwrap();
         assert!(code == 2 || code == 4, "{code}");
-        check(&stage, &canaries, code);
+        check(&stage, &canaries, [code, 1]);
     }
     change_key(&stage, |key| *key = good_key);
     canaries.push("canary-in-the-configuration".to_owned());
     stage.settings = String::from(
         "password = \"canary-in-the-configuration\"\n[webhook]\nsecret = \"canary-in-the-configuration\"",
     );
-    check(&stage, &canaries, 2);
+    check(&stage, &canaries, [2, 2]);
     stage.settings = String::from("token = \"canary-in-the-configuration");
-    check(&stage, &canaries, 2);
+    check(&stage, &canaries, [2, 2]);
     stage.settings.clear();
     // Nobody listens there: it goes on trying, and says so.
     stage.endpoint = String::from("http://127.0.0.1:9/");
@@ -165,4 +177,33 @@ fn no_secret_is_in_any_output_of_a_failing_start(flavor: Flavor) {
     running.wait_log("cannot start yet", LONG);
     running.kill9();
     assert_clean("the log", &stage.home.log(), &canaries);
+}
+
+/// The last defence: whatever puts a secret into a line, there it is three stars. Here the name of the pipeline, which is logged, is the
+/// password too.
+#[test]
+fn a_secret_that_gets_into_a_line_all_the_same_is_three_stars_there() {
+    let stage = Stage::new(Flavor::MySql, &[Mapped::new("t", &["id"])]);
+    stage.db.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let secret = "canary-that-is-name-and-password";
+    let user = &stage.db.reader.user;
+    Server::shared(Flavor::MySql)
+        .admin_sql(&format!("ALTER USER '{user}'@'%' IDENTIFIED BY '{secret}'"));
+    stage.home.secret("password", secret);
+    let config = stage
+        .config()
+        .replace(&format!("name = \"{}\"", stage.db.name), &format!("name = \"{secret}\""))
+        .replace("/state\"", &format!("/{secret}\""));
+    stage.home.configure(&config);
+    let mut running = stage.home.run();
+    running.wait_log("copy complete", LONG);
+    // The last words of a process are not a line of the log: these name the data folder.
+    let second = stage.home.ask(&["run"], LONG);
+    assert_eq!(second.status.code(), Some(5), "{second:?}");
+    let last_words = String::from_utf8_lossy(&second.stderr).into_owned();
+    running.kill9();
+    for (what, text) in [("the log", stage.home.log()), ("the last words", last_words)] {
+        assert!(text.contains("***"), "{what} is not where the secret would stand: {text}");
+        assert_clean(what, &text, &[secret.to_owned()]);
+    }
 }

@@ -4,10 +4,10 @@ use std::{os::unix::fs::PermissionsExt as _, process::Output};
 
 use sheets_emulator::{http::Role, model::HumanAct};
 
-use super::{BOOK, LONG, Mapped, Stage};
+use super::{BOOK, LONG, Mapped, RATE, Stage};
 use crate::support::{
     google::ACCOUNT,
-    servers::{Flavor, free_port},
+    servers::{Flavor, Server, ServerOptions, free_port},
     sheetwire::Home,
 };
 
@@ -156,7 +156,7 @@ fn a_second_process_ends_with_code_5() {
     stage.wait_equal(&mut running);
     assert_says(&stage, "run", 5, &["state"]);
     // Another folder, the same spreadsheet.
-    let other = Stage::on(stage.db.clone(), &stage.tables, super::RATE);
+    let other = Stage::on(stage.db.clone(), &stage.tables, RATE);
     stage.google.write_key(&other.home.join("google.json"));
     let text = other
         .config()
@@ -168,5 +168,68 @@ fn a_second_process_ends_with_code_5() {
     assert!(said.contains(BOOK) && said.contains("--takeover"), "{said}");
     // The first one was not disturbed.
     stage.db.sql("UPDATE t SET name = 'uno' WHERE id = 1");
+    stage.wait_equal(&mut running);
+}
+
+#[test]
+fn the_example_runs_once_host_credentials_and_table_are_filled_in() {
+    let stage = stage();
+    let mut text = include_str!("../../../config/sheetwire.example.toml").to_owned();
+    let path = |name: &str| stage.home.join(name).display().to_string();
+    let mut fill = |line: &str, value: &str| {
+        let key = line.split(" = ").next().unwrap().trim_start_matches('#');
+        assert_eq!(
+            text.matches(&format!("\n{line}\n")).count(),
+            1,
+            "{line:?} is not in the example"
+        );
+        text = text.replacen(line, &format!("{key} = {value}"), 1);
+    };
+    fill("name = \"crm\"", &format!("{:?}", stage.db.name));
+    fill("data_dir = \"/var/lib/sheetwire/crm\"", &format!("{:?}", path("state")));
+    fill("host = \"replica1.internal\"", "\"127.0.0.1\"");
+    fill("#port = 3306", &stage.port.to_string());
+    fill("user = \"sheetwire\"", &format!("{:?}", stage.db.reader.user));
+    fill("password_file = \"/run/credentials/db\"", &format!("{:?}", path("password")));
+    fill(
+        "credentials_file = \"/run/credentials/google.json\"",
+        &format!("{:?}", path("google.json")),
+    );
+    fill("#endpoint = \"https://sheets.googleapis.com/\"", &format!("{:?}", stage.endpoint));
+    fill("from = \"shop.orders\"", &format!("\"{}.t\"", stage.db.name));
+    let to = format!("{{ spreadsheet = \"{BOOK}\", tab = \"Tab t\", header_row = 1 }}");
+    fill(
+        "to = { spreadsheet = \"1AbCdEfGhIjKlMnOpQrStUvWxYz\", tab = \"Orders\", header_row = 1 }",
+        &to,
+    );
+    fill(
+        "columns = [\"id\", \"customer\", \"status\", \"total\", \"due_on\", \"note\"]",
+        "[\"id\", \"name\"]",
+    );
+    stage.home.configure(&text);
+    let output = stage.home.ask(&["check"], LONG);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let mut running = stage.home.run();
+    stage.wait_equal(&mut running);
+}
+
+#[test]
+fn a_server_without_gtids_is_followed_unless_the_configuration_asks_for_them() {
+    let off = ServerOptions::with_extra(&["gtid_mode=OFF", "enforce_gtid_consistency=OFF"]);
+    let options = ServerOptions { gtid: false, ..off };
+    let server = Server::private(Flavor::MySql, options);
+    let stage = Stage::on(server.database("slice"), &[Mapped::new("t", &["id", "name"])], RATE);
+    stage.db.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(40)); INSERT INTO t VALUES (1,'one')",
+    );
+    let strict = stage.config().replacen("[mysql]\n", "[mysql]\nposition = \"gtid\"\n", 1);
+    stage.home.configure(&strict);
+    for verb in ["check", "run"] {
+        let output = stage.home.ask(&[verb], LONG);
+        let said = format!("{output:?}");
+        assert_eq!(output.status.code(), Some(if verb == "run" { 3 } else { 1 }), "{said}");
+        assert!(said.contains("gtid_mode") && said.contains("switch GTIDs on"), "{said}");
+    }
+    let mut running = stage.run();
     stage.wait_equal(&mut running);
 }

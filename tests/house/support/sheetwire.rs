@@ -130,6 +130,11 @@ impl Running<'_> {
         self.process.wait_exit(within)
     }
 
+    /// Sends a signal by its name without `SIG`, and waits for nothing.
+    pub fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Waits until it ends by itself; returns its exit code.
     #[track_caller]
     pub fn wait_exit(&mut self, within: Duration) -> i32 {
