@@ -64,7 +64,7 @@ pub(crate) async fn at_its_limit<T>(
     }
     tokio::time::pause();
     // The call has been waiting for less than the deadline.
-    tokio::time::advance(limit - DEADLINE).await;
+    tokio::time::advance(limit.checked_sub(DEADLINE).unwrap()).await;
     assert!(futures_util::poll!(&mut call).is_pending(), "it gave up before its time limit");
     tokio::time::advance(DEADLINE).await;
     let outcome = call.await;
