@@ -4,6 +4,7 @@ pub mod asks;
 pub mod bootstrap;
 pub mod control;
 pub mod filter;
+mod held;
 pub mod hold;
 pub mod socket;
 pub mod source;

@@ -62,11 +62,15 @@ impl Source {
                 Err(fault) => return fault,
             };
             backoff.reset();
-            let events = match filter.pass(event, &self.tables, self.rows.as_ref()).await {
-                Ok(events) => events,
-                Err(fault) => return fault,
-            };
-            for event in events {
+            if let Err(fault) = filter.take(event, &self.tables) {
+                return fault;
+            }
+            loop {
+                let event = match filter.next(&self.tables, self.rows.as_ref()).await {
+                    Ok(Some(event)) => event,
+                    Ok(None) => break,
+                    Err(fault) => return fault,
+                };
                 if let SourceEvent::Commit { position: reached, .. } = &event {
                     position.clone_from(reached);
                 }

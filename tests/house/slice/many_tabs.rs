@@ -9,6 +9,7 @@ on_both! {
     two_spreadsheets_and_three_tabs_live_on_one_stream,
     rows_enter_and_leave_a_filtered_tab,
     a_filter_sees_the_transaction_it_is_asked_about,
+    a_large_transaction_enters_and_leaves_a_filtered_tab_whole,
 }
 
 fn two_spreadsheets_and_three_tabs_live_on_one_stream(flavor: Flavor) {
@@ -107,4 +108,23 @@ fn a_filter_sees_the_transaction_it_is_asked_about(flavor: Flavor) {
     stage.wait_equal(&mut running);
     session.query(&updates);
     stage.wait_equal(&mut running);
+}
+
+fn a_large_transaction_enters_and_leaves_a_filtered_tab_whole(flavor: Flavor) {
+    let mut mapped = Mapped::new("t", &["id", "n"]);
+    mapped.filter = Some("n > 0".to_owned());
+    let stage = Stage::new(flavor, &[mapped]);
+    stage.db.sql("CREATE TABLE t (id INT PRIMARY KEY, n INT)");
+    let mut running = stage.run();
+    stage.wait_equal(&mut running);
+    let count = |stage: &Stage| stage.grid("book", "Tab t!A2:A30000").len();
+    // More keys than are asked for at once; every tenth row does not meet the condition.
+    stage.db.sql(&format!("INSERT INTO t SELECT n, MOD(n, 10) FROM {}", numbers(22_000)));
+    wait_until(LONG, "the rows that meet it", || count(&stage) == 19_800);
+    stage.wait_equal(&mut running);
+    stage.db.sql(
+        "BEGIN; UPDATE t SET n = -n WHERE id <= 12000; UPDATE t SET n = 5 WHERE id > 21990; COMMIT",
+    );
+    stage.wait_equal(&mut running);
+    wait_until(LONG, "the rows that meet it now", || count(&stage) == 9_001);
 }
