@@ -13,6 +13,7 @@
 mod codec;
 #[cfg(test)]
 mod contract;
+mod disk;
 mod glance;
 mod lock;
 mod memory;
@@ -24,6 +25,7 @@ mod witness;
 use sheetwire_engine::{change::TableId, state::PendingRow, state::RowKey};
 
 pub use self::{
+    disk::{Disk, MachineDisk},
     glance::{Glance, glance, instance_of},
     lock::DataFolder,
     memory::MemoryStore,

@@ -21,6 +21,7 @@ use sheetwire_engine::state::{ConflictRecord, Image, StoreStep};
 use super::{
     PendingAnswer, RowAddress,
     codec::{self, Assembler, Kind, Seal},
+    disk::{Disk, MachineDisk},
     lock::DataFolder,
     trouble::{Trouble, damaged, newer, unwritable},
     witness::{Testimony, Witness},
@@ -75,6 +76,7 @@ struct Inner {
     writing: Mutex<Writing>,
     db: sled::Db,
     log: File,
+    disk: Arc<dyn Disk>,
     files: StoreFiles,
     witness: Witness,
     instance: String,
@@ -105,6 +107,14 @@ impl SledStore {
     /// [`Fault::AnotherInstance`] when a process works on the folder; [`Fault::Configuration`] when the store is damaged,
     /// partly deleted, of a newer version or of another pipeline.
     pub fn open(data_folder: &Path, pipeline: &str) -> Result<Self, Fault> {
+        Self::open_on(data_folder, pipeline, Arc::new(MachineDisk))
+    }
+
+    /// As [`SledStore::open`], with another way to flush.
+    ///
+    /// # Errors
+    /// As [`SledStore::open`].
+    pub fn open_on(data_folder: &Path, pipeline: &str, disk: Arc<dyn Disk>) -> Result<Self, Fault> {
         let data = DataFolder::claim(data_folder)?;
         let files = StoreFiles::of(data_folder);
         let told = Witness::read(data_folder)
@@ -118,7 +128,9 @@ impl SledStore {
                 check_owner(&marker, pipeline, data_folder)?;
                 (seal, check_witness(&marker, seal, told, data_folder)?)
             }
-            None if db.is_empty() && told.is_none() => create(&db, &files, data_folder, pipeline)?,
+            None if db.is_empty() && told.is_none() => {
+                create(&db, (&files, &*disk), data_folder, pipeline)?
+            }
             None => return Err(damaged(data_folder, "its identity record is gone")),
         };
         let cannot = |error: io::Error| unwritable(data_folder, &error);
@@ -133,6 +145,7 @@ impl SledStore {
                 writing,
                 db,
                 log,
+                disk,
                 files,
                 witness,
                 instance,
@@ -256,19 +269,18 @@ impl Inner {
     /// Through sled's buffers, then through the operating system's.
     fn flush(&self, blobs_flushed: &mut BTreeSet<OsString>) -> Result<(), Trouble> {
         self.db.flush()?;
-        self.log.sync_data()?;
+        self.disk.flush_content(&self.files.log, &self.log)?;
         let blobs = blob_names(&self.files)?;
         let fresh: Vec<_> = blobs.difference(blobs_flushed).collect();
         for name in &fresh {
-            match File::open(self.files.blobs.join(name)) {
-                Ok(blob) => blob.sync_all()?,
+            match self.disk.flush_all(&self.files.blobs.join(name)) {
                 // Replaced and removed by sled in the meantime.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
             }
         }
         if !fresh.is_empty() {
-            File::open(&self.files.blobs)?.sync_all()?;
+            self.disk.flush_all(&self.files.blobs)?;
         }
         *blobs_flushed = blobs;
         Ok(())
@@ -376,7 +388,7 @@ fn check_witness(
 /// Gives an empty store its identity. Broken off half-way, it is empty again.
 fn create(
     db: &sled::Db,
-    files: &StoreFiles,
+    (files, disk): (&StoreFiles, &dyn Disk),
     data_folder: &Path,
     pipeline: &str,
 ) -> Result<(Seal, Testimony), Fault> {
@@ -392,11 +404,8 @@ fn create(
         let (batch, seal) = prepare(db, Seal::default(), &changes)?;
         db.apply_batch(batch)?;
         db.flush()?;
-        for path in [&files.log, &files.folder.join("conf")] {
-            File::open(path)?.sync_all()?;
-        }
-        for folder in [&files.folder, data_folder] {
-            File::open(folder)?.sync_all()?;
+        for path in [&*files.log, &files.folder.join("conf"), &files.folder, data_folder] {
+            disk.flush_all(path)?;
         }
         Ok((seal, Testimony { steps: seal.steps, instance, pipeline: pipeline.into() }))
     };

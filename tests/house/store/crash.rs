@@ -1,36 +1,98 @@
 //! Acknowledged is durable: after a power cut, after `kill -9`.
 
 use std::{
-    env,
-    io::{BufRead, BufReader},
+    collections::BTreeMap,
+    env, fs,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sheetwire::{
     fault::Fault,
     ports::StateStore,
-    store::{SledStore, StoreFiles},
+    store::{Disk, SledStore, StoreFiles},
 };
 use sheetwire_engine::state::StoreStep;
 
-use super::{Scratch, copy_folder, open, position, round, row_key};
+use super::{Scratch, once_free, open, position, round, row_key};
 
 /// Tells the child of the kill test where to write.
 const CHILD_FOLDER: &str = "STORE_CHILD_FOLDER";
 
-/// What the disk holds when `apply` answers is enough: the image is taken without closing the store.
+/// A disk that has, after a power cut, of each file what was in it when it was last flushed.
+#[derive(Default)]
+struct ForgetfulDisk {
+    durable: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
+    /// Takes no more flushes, to show that they are what counts.
+    deaf: AtomicBool,
+}
+
+impl ForgetfulDisk {
+    fn keep(&self, path: &Path) -> io::Result<()> {
+        // A folder has no content of its own here: files are kept with their names.
+        if path.is_file() && !self.deaf.load(Ordering::SeqCst) {
+            self.durable.lock().unwrap().insert(path.to_path_buf(), fs::read(path)?);
+        }
+        Ok(())
+    }
+
+    /// The folder as a power cut leaves it, under another name. The witness of its steps is not flushed with them, and may have made it to
+    /// the disk all the same: the harder case.
+    fn power_cut(&self, folder: &Path, image: &Path) {
+        for (path, content) in self.durable.lock().unwrap().iter() {
+            let path = image.join(path.strip_prefix(folder).unwrap());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        fs::copy(folder.join("witness"), image.join("witness")).unwrap();
+    }
+}
+
+impl Disk for ForgetfulDisk {
+    fn flush_content(&self, path: &Path, _: &fs::File) -> io::Result<()> {
+        self.keep(path)
+    }
+
+    fn flush_all(&self, path: &Path) -> io::Result<()> {
+        self.keep(path)
+    }
+}
+
+fn open_on(folder: &Path, disk: &Arc<ForgetfulDisk>) -> SledStore {
+    let disk = || Arc::clone(disk) as Arc<dyn Disk>;
+    once_free(|| SledStore::open_on(folder, "crm", disk())).unwrap()
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_is_in_the_image_that_a_power_cut_leaves() {
     let scratch = Scratch::new("power");
-    let store = open(&scratch.path("live"));
+    let (live, disk) = (scratch.path("live"), Arc::<ForgetfulDisk>::default());
+    let store = open_on(&live, &disk);
     for number in 1..=40 {
         store.apply(round(number)).await.unwrap();
-        if number % 10 == 0 {
-            let image = scratch.path(&format!("image-{number}"));
-            copy_folder(&scratch.path("live"), &image);
-            assert_eq!(open(&image).load().unwrap(), store.load().unwrap());
-        }
+        let image = scratch.path(&format!("image-{number}"));
+        disk.power_cut(&live, &image);
+        assert_eq!(open(&image).load().unwrap(), store.load().unwrap(), "after round {number}");
     }
+}
+
+#[tokio::test]
+async fn a_store_whose_log_was_not_flushed_does_not_survive_a_power_cut() {
+    let scratch = Scratch::new("deaf");
+    let (live, disk) = (scratch.path("live"), Arc::<ForgetfulDisk>::default());
+    let store = open_on(&live, &disk);
+    store.apply(round(1)).await.unwrap();
+    disk.deaf.store(true, Ordering::SeqCst);
+    store.apply(round(2)).await.unwrap();
+    disk.power_cut(&live, &scratch.path("image"));
+    // This is what the claim above would see if a flush were missing.
+    let fault = SledStore::open(&scratch.path("image"), "crm").unwrap_err().to_string();
+    assert!(fault.contains("it ends at step 2, and 3 steps were acknowledged"), "{fault}");
 }
 
 /// `apply` flushes a file that it finds by name: it must be the one that sled writes to.
@@ -39,7 +101,7 @@ async fn the_log_file_is_where_the_bytes_of_the_rows_go() {
     let scratch = Scratch::new("log");
     let files = StoreFiles::of(&scratch.path("live"));
     let store = open(&scratch.path("live"));
-    let bytes = || std::fs::read(&files.log).unwrap();
+    let bytes = || fs::read(&files.log).unwrap();
     let holds = |needle: &[u8]| bytes().windows(needle.len()).any(|window| window == needle);
     assert!(!holds(b"round 77"));
     store.apply(round(77)).await.unwrap();
@@ -51,7 +113,7 @@ async fn the_log_file_is_where_the_bytes_of_the_rows_go() {
         }
     }
     assert!(bytes().len() > 3_000 * 300, "the log grew to {} bytes only", bytes().len());
-    assert_eq!(std::fs::read_dir(&files.blobs).unwrap().count(), 0, "a value left the log");
+    assert_eq!(fs::read_dir(&files.blobs).unwrap().count(), 0, "a value left the log");
 }
 
 #[test]
@@ -141,6 +203,6 @@ fn only_the_owner_may_look_into_a_new_folder() {
     let scratch = Scratch::new("rights");
     let folder = scratch.path("deep/down");
     drop(open(&folder));
-    let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+    let mode = fs::metadata(&folder).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
