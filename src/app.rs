@@ -84,7 +84,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Fault> {
     let clock = Clock::start();
-    let store = Arc::new(SledStore::open(&config.data_dir, config.name.as_str())?);
+    let store = Arc::new(open_store(&config)?);
     let listener = socket::listen(&config.data_dir).map_err(|error| {
         Fault::Configuration(format!(
             "no control socket in {}: {error}; the folder must belong to this user",
@@ -132,6 +132,34 @@ pub async fn run(
     tasks.start("source", async move { Err(source.run(from, events_in, random()).await) });
     tasks.start("control", control.run(events, questions, shutdown));
     tasks.wait_for("control").await
+}
+
+#[cfg(not(feature = "testing"))]
+fn open_store(config: &Config) -> Result<SledStore, Fault> {
+    SledStore::open(&config.data_dir, config.name.as_str())
+}
+
+/// In tests a flush may be where the process is killed.
+#[cfg(feature = "testing")]
+fn open_store(config: &Config) -> Result<SledStore, Fault> {
+    use std::{fs::File, io, path::Path};
+
+    use crate::{
+        flow::hold,
+        store::{Disk, MachineDisk},
+    };
+    struct HeldDisk;
+    impl Disk for HeldDisk {
+        fn flush_content(&self, path: &Path, file: &File) -> io::Result<()> {
+            hold::thread_here(hold::STORE_FLUSH);
+            MachineDisk.flush_content(path, file)
+        }
+
+        fn flush_all(&self, path: &Path) -> io::Result<()> {
+            MachineDisk.flush_all(path)
+        }
+    }
+    SledStore::open_on(&config.data_dir, config.name.as_str(), Arc::new(HeldDisk))
 }
 
 /// Everything that was reached and looked at before the loop begins.

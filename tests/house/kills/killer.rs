@@ -1,6 +1,6 @@
 //! Kills the product where it is told to, looks where it really hit, and counts.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use sheets_emulator::http::{Call, CallKind, Fault, FaultFilter, FaultKind};
 
@@ -20,6 +20,19 @@ use crate::support::{
 
 /// Kills beyond the wanted number, for what has not happened yet.
 const EXTRA_MAX: usize = 30;
+/// Of five kills, so many come at a moment that is drawn and not aimed at anything.
+const AT_RANDOM_OF_FIVE: usize = 3;
+/// A drawn moment lies within this time after the start: about four starts long, or thirty batches.
+const MOMENTS: Duration = Duration::from_millis(2_500);
+
+/// When to kill.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    /// In this window.
+    At(Window),
+    /// At any time.
+    AnyTime,
+}
 
 /// When a batch that was in flight at the kill is let go.
 #[derive(Debug, Clone, Copy)]
@@ -62,16 +75,18 @@ impl<'a> Killer<'a> {
         Self { stage, progress, rng, rounds: 0, held: None, kills, late }
     }
 
-    /// So many kills, every window as often as the others; more of a window that was aimed at and missed.
+    /// So many kills: most at any time, the others aimed at every window as often as at the others; more of a window that was missed.
     pub(super) fn kill(&mut self, home: &mut Home, times: usize) {
-        let mut deck: Vec<Window> = Window::ALL.into_iter().cycle().take(times).collect();
+        let at_random = times * AT_RANDOM_OF_FIVE / 5;
+        let aims = Window::ALL.into_iter().cycle().map(Aim::At).take(times - at_random);
+        let mut deck: Vec<Aim> = aims.chain((0..at_random).map(|_| Aim::AnyTime)).collect();
         self.rng.shuffle(&mut deck);
         for aim in deck {
             self.round(home, aim);
         }
         for _ in 0..EXTRA_MAX {
             let Some(aim) = self.wanting(home) else { break };
-            self.round(home, aim);
+            self.round(home, Aim::At(aim));
         }
         // The last one may have left something on its way.
         self.stage.emulator.faults().release_all();
@@ -87,7 +102,7 @@ impl<'a> Killer<'a> {
     }
 
     /// Starts the product, waits for the moment, kills it, and sees what was hit.
-    fn round(&mut self, home: &mut Home, aim: Window) {
+    fn round(&mut self, home: &mut Home, aim: Aim) {
         self.rounds += 1;
         let hold = self.prepare_hold(home, aim);
         let mark = self.stage.emulator.log().count();
@@ -98,21 +113,22 @@ impl<'a> Killer<'a> {
                 assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
                 file.exists()
             }),
-            (Window::InFlight, None) => {
+            (Aim::At(Window::InFlight), None) => {
                 self.stall((home, &mut running), mark, &FaultKind::StallBefore { for_ms: None });
             }
-            (Window::Unanswered, None) => {
+            (Aim::At(Window::Unanswered), None) => {
                 self.stall((home, &mut running), mark, &FaultKind::StallAfter { for_ms: None });
             }
-            _ => self.some_moment(home, &mut running, mark),
+            (Aim::At(_), None) => self.some_moment(home, &mut running, mark),
+            (Aim::AnyTime, None) => self.any_time(),
         }
         assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
         running.kill9();
         let calls = self.calls_since(mark);
         let said = hold.and_then(|file| fs::read_to_string(file).ok());
         let hit = classify(said.as_deref(), &calls);
-        self.kills.count(hit);
-        eprintln!("kill {}: aimed {aim}, hit {hit}, {} calls", self.rounds, calls.len());
+        self.kills.count(hit, matches!(aim, Aim::AnyTime));
+        eprintln!("kill {}: {aim:?}, hit {hit}, {} calls", self.rounds, calls.len());
         self.nothing_taken_back_is_shown();
         self.keep_or_let_go();
         if self.rng.percent(30) {
@@ -123,10 +139,11 @@ impl<'a> Killer<'a> {
     }
 
     /// Where the window is inside of the process, tells it to wait there; returns the file that it makes then.
-    fn prepare_hold(&mut self, home: &mut Home, aim: Window) -> Option<PathBuf> {
+    fn prepare_hold(&mut self, home: &mut Home, aim: Aim) -> Option<PathBuf> {
         let place = match aim {
-            Window::BeforeSend => "before_send",
-            Window::NotStored => "answered",
+            Aim::At(Window::BeforeSend) => "before_send",
+            Aim::At(Window::NotStored) => "answered",
+            Aim::At(Window::StoreFlush) => "store_flush",
             _ => {
                 home.set("SHEETWIRE_HOLD", "");
                 return None;
@@ -157,6 +174,13 @@ impl<'a> Killer<'a> {
             since = call.ordinal;
             self.stage.emulator.faults().release(call.ordinal);
         }
+    }
+
+    /// Lets a time pass that is drawn to the microsecond. Here the time itself is the claim, so nothing is waited for.
+    fn any_time(&mut self) {
+        let drawn = self.rng.below(usize::try_from(MOMENTS.as_micros()).unwrap());
+        let span = Duration::from_micros(u64::try_from(drawn).unwrap());
+        assert!(!self.progress.stopped_within(span), "writer or person have stopped");
     }
 
     fn some_moment(&mut self, home: &Home, running: &mut Running<'_>, mark: u64) {

@@ -122,6 +122,9 @@ impl Stage {
             (FaultKind::Unavailable { applied: false }, 0.04),
             (FaultKind::Unavailable { applied: true }, 0.04),
             (FaultKind::TruncatedBody, 0.04),
+            // Google takes its time, so that a kill at any moment has something to hit: before the batch is applied, and behind it.
+            (FaultKind::StallBefore { for_ms: Some(1_500) }, 0.3),
+            (FaultKind::Slow { for_ms: 1_500 }, 0.5),
         ];
         for (kind, chance) in batches {
             self.emulator.faults().arm(Fault::sometimes(kind, FaultFilter::BatchUpdate, chance));

@@ -15,14 +15,22 @@ pub(super) enum Window {
     Unanswered,
     /// Answered, and the answer not stored.
     NotStored,
+    /// Written by the store, and not flushed: nobody was told that it is durable.
+    StoreFlush,
     /// Anything else: starting, reading, waiting, or finding out what became of a lost answer.
     Between,
 }
 
 impl Window {
     /// All of them.
-    pub(super) const ALL: [Self; 5] =
-        [Self::BeforeSend, Self::InFlight, Self::Unanswered, Self::NotStored, Self::Between];
+    pub(super) const ALL: [Self; 6] = [
+        Self::BeforeSend,
+        Self::InFlight,
+        Self::Unanswered,
+        Self::NotStored,
+        Self::StoreFlush,
+        Self::Between,
+    ];
 }
 
 impl fmt::Display for Window {
@@ -32,6 +40,7 @@ impl fmt::Display for Window {
             Self::InFlight => "in flight",
             Self::Unanswered => "applied but unanswered",
             Self::NotStored => "answered but not stored",
+            Self::StoreFlush => "inside a store flush",
             Self::Between => "between batches",
         })
     }
@@ -39,30 +48,43 @@ impl fmt::Display for Window {
 
 /// Kills by window.
 #[derive(Debug, Default)]
-pub(super) struct Kills(BTreeMap<Window, u32>);
+pub(super) struct Kills {
+    hits: BTreeMap<Window, u32>,
+    /// Of them, those at a moment that was drawn.
+    at_random: BTreeMap<Window, u32>,
+}
 
 impl Kills {
     /// Counts one.
-    pub(super) fn count(&mut self, window: Window) {
-        *self.0.entry(window).or_default() += 1;
+    pub(super) fn count(&mut self, window: Window, at_random: bool) {
+        *self.hits.entry(window).or_default() += 1;
+        if at_random {
+            *self.at_random.entry(window).or_default() += 1;
+        }
     }
 
     /// How often this one was hit.
     pub(super) fn of(&self, window: Window) -> u32 {
-        self.0.get(&window).copied().unwrap_or(0)
+        self.hits.get(&window).copied().unwrap_or(0)
     }
 
     /// All kills.
     pub(super) fn sum(&self) -> u32 {
-        self.0.values().sum()
+        self.hits.values().sum()
+    }
+
+    /// Kills at a moment that was drawn.
+    pub(super) fn at_random(&self) -> u32 {
+        self.at_random.values().sum()
     }
 }
 
 impl fmt::Display for Kills {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} kills:", self.sum())?;
+        write!(f, "{} kills, {} at random:", self.sum(), self.at_random())?;
         for window in Window::ALL {
-            write!(f, " {} {window},", self.of(window))?;
+            let random = self.at_random.get(&window).copied().unwrap_or(0);
+            write!(f, " {} {window} ({random}),", self.of(window))?;
         }
         Ok(())
     }
@@ -90,6 +112,7 @@ pub(super) fn classify(hold: Option<&str>, calls: &[Call]) -> Window {
     let last = calls.iter().rev().find(|call| is_batch(call));
     let open = last.is_some_and(|call| call.received && !call.answered && !was_cut(call));
     match (hold, last) {
+        (Some("store_flush"), _) => Window::StoreFlush,
         (Some("before_send"), _) if !open => Window::BeforeSend,
         (Some("answered"), Some(call))
             if carries_rows(call) && call.answered && call.applied && call.status == Some(200) =>
