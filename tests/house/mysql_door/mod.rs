@@ -6,6 +6,7 @@
 )]
 
 mod checks;
+mod differential;
 mod door;
 mod kinds;
 mod refusals;

@@ -8,7 +8,7 @@ use super::door::{changes, folded, heard_of, resolve, selected, set_aside};
 use crate::support::servers::{Flavor, Server, ServerOptions};
 
 /// Columns both flavours have.
-const COLUMNS: &str = "
+pub(super) const COLUMNS: &str = "
     id INT PRIMARY KEY,
     i8 TINYINT, u8 TINYINT UNSIGNED, i16 SMALLINT, u16 SMALLINT UNSIGNED, i24 MEDIUMINT, u24 MEDIUMINT UNSIGNED,
     i32 INT, u32 INT UNSIGNED, i64 BIGINT, u64 BIGINT UNSIGNED, zf INT(8) UNSIGNED ZEROFILL, b BOOLEAN,
@@ -97,7 +97,7 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 /// All the rows as one script.
-fn script(flavor: Flavor) -> String {
+pub(super) fn script(flavor: Flavor) -> String {
     let mut sql = String::from("SET sql_mode = ''; SET time_zone = '+03:00';");
     for row in ROWS {
         let _ = write!(sql, "INSERT INTO t SET {row};");
