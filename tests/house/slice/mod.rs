@@ -24,6 +24,7 @@ mod checks;
 mod existing_tabs;
 mod first_copy;
 mod many_tabs;
+mod owners;
 mod rotation;
 mod secrets;
 mod starting;
