@@ -11,3 +11,4 @@ mod slice;
 mod store;
 mod support;
 mod support_claims;
+mod web_grid;

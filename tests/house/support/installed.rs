@@ -26,6 +26,8 @@ pub struct Installed {
     pub mariadb: PathBuf,
     /// MariaDB's script that makes a data directory.
     pub mariadb_install_db: PathBuf,
+    /// The browser and its driver, whether they are there or not.
+    browser: [PathBuf; 2],
     cache: PathBuf,
 }
 
@@ -62,8 +64,22 @@ impl Installed {
             mariadbd: path("SHEETWIRE_MARIADBD"),
             mariadb: path("SHEETWIRE_MARIADB_CLIENT"),
             mariadb_install_db: path("SHEETWIRE_MARIADB_INSTALL_DB"),
+            browser: ["SHEETWIRE_CHROMIUM", "SHEETWIRE_CHROMEDRIVER"]
+                .map(|name| PathBuf::from(&lines[name])),
             cache: path("SHEETWIRE_CACHE"),
         }
+    }
+
+    /// The browser and its driver. Fails with the cure when one of them is missing.
+    pub fn browser(&self) -> [&Path; 2] {
+        self.browser.each_ref().map(|path| {
+            assert!(
+                path.exists(),
+                "{} is not there; the page is tried in a browser: run scripts/setup --browser",
+                path.display()
+            );
+            path.as_path()
+        })
     }
 
     /// The server program of a flavour.

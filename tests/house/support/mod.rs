@@ -11,11 +11,13 @@
     reason = "support code of tests stops by panicking, with a sentence"
 )]
 
+pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod database;
 pub mod google;
 pub mod guard;
+pub mod http;
 pub mod installed;
 pub mod mariadb;
 pub mod mysql;
