@@ -205,7 +205,7 @@ credentials_file = "{key}"
 
     def run(self):
         with open(self.log, "ab") as log:
-            words = [TARGET / "sheetwire", "run", "--config", self.config, "--log-format", "text"]
+            words = [TARGET / "sheetwire", "run", "--config", self.config, "--log-format", "json"]
             self.sheetwire = subprocess.Popen(words, stdout=log, stderr=log, env=self.environment())
 
     def ask(self, *words):
@@ -222,6 +222,30 @@ credentials_file = "{key}"
 
     def fault(self, **fault):
         http("POST", f"{self.url}/emulator/faults", fault)
+
+    def held(self):
+        """Ordinals of the calls that Google holds back."""
+        return http("GET", f"{self.url}/emulator/faults")["held"]
+
+    def release(self):
+        http("POST", f"{self.url}/emulator/faults/release", {})
+
+    def struck(self, name):
+        """How many calls met this fault so far."""
+        return sum(call["fault"] == name for call in http("GET", f"{self.url}/emulator/log?limit=100000")["calls"])
+
+    def said(self, words):
+        """How often sheetwire has said this so far."""
+        return self.log.read_text(errors="replace").count(words)
+
+    def rows_of(self, table, condition):
+        """Rows of a table that meet a condition."""
+        return int(self.server.query(f"SELECT COUNT(*) FROM shop.{table} WHERE {condition}"))
+
+    def bulk_rows(self):
+        """Rows of the large transaction that stand in the tab."""
+        grid = http("GET", f"{self.url}/emulator/spreadsheets/demo-stock/grid?tab=Stock&from=1&rows=60000")
+        return sum(str((row or [{}])[0].get("v", "")).startswith("BULK-") for row in grid["rows"])
 
     def compare(self, table):
         """Asks the oracle, which shares no code with sheetwire."""
@@ -253,16 +277,23 @@ credentials_file = "{key}"
             sums[1] += int(words[3])
         return sums
 
-    def stop(self):
-        for process in (self.sheetwire, self.emulator):
+    def stop(self, say=lambda text: None):
+        waits = [
+            (self.sheetwire, "sheetwire: it writes what is pending, for up to 20 s"),
+            (self.emulator, "the emulator"),
+        ]
+        for process, what in waits:
             if process and process.poll() is None:
+                say(f"waiting for {what}")
                 process.terminate()
                 try:
                     process.wait(30)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+        say(f"waiting for {self.flavor} to close its files")
         self.server.stop()
+        say(f"removing {self.folder}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -271,6 +302,26 @@ def tail(path, lines=40):
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
+
+
+def readable(line):
+    """A line of sheetwire's log as somebody at a terminal wants it."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return line.strip()
+    time_of_day = event.pop("timestamp", "")[11:19]
+    level, message = event.pop("level", ""), event.pop("message", "")
+    event.pop("target", None)
+    table = event.get("table", "")
+    if message == "in the sheet":
+        tab = next((tab for name, (_, tab) in TABLES.items() if table == f"shop.{name}"), "?")
+        counts = [(event["written"], "changed"), (event["added"], "added"), (event["removed"], "removed")]
+        done = ", ".join(f"{count} {'row' if count == 1 else 'rows'} {what}" for count, what in counts if count)
+        return f"{time_of_day}  {table} -> tab {tab}: {done or 'the header'}"
+    more = "  ".join(f"{name}={value}" for name, value in event.items())
+    loud = f"{level}: " if level in ("WARN", "ERROR") else ""
+    return f"{time_of_day}  {loud}{message}  {more}".rstrip()
 
 
 def play(stage):
@@ -296,15 +347,49 @@ def play(stage):
 """)
     with open(stage.log, errors="replace") as log:
         pause = threading.Event()
+        begun = ""
         while True:
-            line = log.readline()
-            if line:
-                print("  " + line.rstrip(), flush=True)
+            begun += log.readline()
+            if begun.endswith("\n"):
+                print("  " + readable(begun), flush=True)
+                begun = ""
             elif stage.sheetwire.poll() is not None:
-                print(f"  sheetwire ended with {stage.sheetwire.returncode}, starting it again", flush=True)
+                code = stage.sheetwire.returncode
                 stage.run()
+                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                print(f"  sheetwire {how}; started again as process {stage.sheetwire.pid}", flush=True)
             else:
                 pause.wait(0.2)
+
+
+def must(holds, otherwise):
+    """A claim of the smoke about itself: what it plays must really have happened."""
+    if not holds:
+        raise SystemExit(f"the smoke was too easy: {otherwise}")
+
+
+def sort_between_read_and_write(stage):
+    """A batch hangs at Google while the rows that it means are sorted away under it."""
+    moved = stage.said("rows had moved")
+    stage.fault(fault="stall_before", times=1, filter="batch_update", spreadsheet="demo-shop")
+    stage.server.sql("USE shop; UPDATE orders SET note=CONCAT('after sort ',id) WHERE id<40;")
+    wait_for("a batch to be on its way", stage.held)
+    stage.human("demo-shop", act="sort", tab="Orders", first_row=2, column="D", descending=True)
+    stage.release()
+    wait_for("the moved rows to be noticed", lambda: stage.said("rows had moved") > moved)
+
+
+def kill_in_a_large_transaction(stage, say):
+    """kill -9 while a part of 50,000 rows is in the sheet and a part is not."""
+    maximum = "SET SESSION max_recursive_iterations=100000;" if stage.flavor == "mariadb" else "SET SESSION cte_max_recursion_depth=100000;"
+    stage.server.sql(f"USE shop; {maximum} INSERT INTO stock SELECT CONCAT('BULK-',n),CONCAT('bulk item ',n),n,n/100,n*1000003 FROM"
+                     " (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM s WHERE n<50000) SELECT n FROM s) AS numbers;")
+    wait_for("the large transaction to begin to arrive", stage.bulk_rows, 120)
+    stage.sheetwire.send_signal(signal.SIGKILL)
+    stage.sheetwire.wait()
+    there, wanted = stage.bulk_rows(), stage.rows_of("stock", "sku LIKE 'BULK-%'")
+    must(wanted == 50000 and 0 < there < wanted, f"{there} of {wanted} rows stood in the tab when sheetwire was killed")
+    say(f"killed in the middle of a {wanted:,}-row transaction: {there:,} rows stand in the tab")
 
 
 def smoke(flavor, rate):
@@ -321,22 +406,17 @@ def smoke(flavor, rate):
                          " UPDATE stock SET sku='A-2' WHERE sku='A-1'; UPDATE customers SET email='' WHERE id=2; DELETE FROM customers WHERE id=3;")
         stage.in_step()
         say("inserts, updates, deletes and a primary-key update are equal")
-        stage.human("demo-shop", act="sort", tab="Orders", first_row=2, column="D", descending=True)
-        stage.server.sql("USE shop; UPDATE orders SET note=CONCAT('after sort ',id) WHERE id<40;")
+        sort_between_read_and_write(stage)
         stage.in_step()
-        say("equal after a person sorted the tab")
+        say("equal after a person sorted the tab between a read and the write that believed it")
         stage.fault(fault="answer_lost", times=1, filter="batch_update")
         stage.server.sql("USE shop; UPDATE orders SET total=total+5 WHERE MOD(id,3)=0;")
         stage.in_step()
+        must(stage.struck("answer_lost") == 1, "the lost answer did not strike")
+        wait_for("sheetwire to notice the lost answer", lambda: stage.said("answer lost; finding out"))
+        wait_for("sheetwire to find out", lambda: stage.said("found out what became of the batch"))
         say("equal after an answer was lost")
-        maximum = "SET SESSION max_recursive_iterations=100000;" if flavor == "mariadb" else "SET SESSION cte_max_recursion_depth=100000;"
-        stage.server.sql(f"USE shop; {maximum} INSERT INTO stock SELECT CONCAT('BULK-',n),CONCAT('bulk item ',n),n,n/100,n*1000003 FROM"
-                         " (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM s WHERE n<50000) SELECT n FROM s) AS numbers;")
-        grown = lambda: len(http("GET", f"{stage.url}/emulator/spreadsheets/demo-stock/grid?tab=Stock&from=2000&rows=1")["rows"]) > 0
-        wait_for("the large transaction to begin to arrive", grown, 120)
-        stage.sheetwire.send_signal(signal.SIGKILL)
-        stage.sheetwire.wait()
-        say("killed in the middle of a 50,000-row transaction")
+        kill_in_a_large_transaction(stage, say)
         stage.human("demo-shop", act="sort", tab="Orders", first_row=2, column="A", descending=bool(random.getrandbits(1)))
         stage.server.sql("USE shop; UPDATE orders SET status='done' WHERE MOD(id,5)=0; DELETE FROM stock WHERE quantity BETWEEN 100 AND 150;")
         stage.run()
@@ -369,9 +449,9 @@ def main():
         stage.start()
         play(stage)
     except KeyboardInterrupt:
-        print("\ncleaning up ...")
+        print("\ncleaning up ...", flush=True)
     finally:
-        stage.stop()
+        stage.stop(lambda text: print(f"  {text}", flush=True))
 
 
 if __name__ == "__main__":

@@ -321,13 +321,14 @@ async fn numbers(
             let listed =
                 rows.iter().any(|row| named::<u32>(row, "Server_id") == Some(request.server_id));
             // Who has it is seen at the server when both read: it sends one of them away, and that one says so.
-            let level = match request.reader {
-                Reader::Ours => return Ok(()),
-                Reader::Starts => Level::Info,
-                Reader::Unknown => Level::Warn,
-            };
-            if listed {
-                findings.push(taken(level, "in use by a reader of this server now"));
+            if listed && request.reader == Reader::Unknown {
+                findings.push(taken(Level::Warn, "in use by a reader of this server now"));
+            } else if listed && request.reader == Reader::Starts {
+                let found = format!(
+                    "{} is still among the server's readers: a run of ours that ended a moment ago, most likely",
+                    request.server_id
+                );
+                findings.push(finding(Level::Info, "our server_id", &found, ""));
             }
             Ok(())
         }
