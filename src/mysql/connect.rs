@@ -268,9 +268,11 @@ pub fn fault_of(error: &mysql_async::Error, place: &str, doing: &str) -> Fault {
         Error::Io(mysql_async::IoError::Io(io)) if is_verdict(io) => {
             unencrypted(place, &io.to_string())
         }
-        Error::Io(io) if doing == CONNECTING => Fault::Transient(format!(
-            "{place} was not reached: {io}; see that the server runs, that mysql.host and mysql.port are its own, and that no firewall stands between"
-        )),
+        Error::Io(mysql_async::IoError::Io(io)) if doing == CONNECTING => {
+            Fault::Transient(format!(
+                "{place} was not reached: {io}; see that the server runs, that mysql.host and mysql.port are its own, and that no firewall stands between"
+            ))
+        }
         Error::Io(io) => Fault::Transient(format!("{place}: {doing}: {io}")),
         Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             Fault::Source(format!(

@@ -180,10 +180,18 @@ impl Credentials {
         };
         // The crate drops the time limit of a client that is handed to it, so it is kept here.
         let answer = tokio::time::timeout(self.inner.patience, ask).await.map_err(|_| {
-            TokenFault::Transient(format!("{} does not answer", self.inner.token_uri))
+            TokenFault::Transient(format!(
+                "no token from Google: {} does not answer",
+                self.inner.token_uri
+            ))
         })?;
         let token = answer.map_err(|error| self.explain(&error))?;
-        let missing = || TokenFault::Transient(format!("{} gave no token", self.inner.token_uri));
+        let missing = || {
+            TokenFault::Transient(format!(
+                "no token from Google: {} gave none",
+                self.inner.token_uri
+            ))
+        };
         token.token().map(str::to_owned).ok_or_else(missing)
     }
 
@@ -209,7 +217,10 @@ impl Credentials {
     fn explain(&self, error: &OauthError) -> TokenFault {
         let place = &self.inner.token_uri;
         let OauthError::AuthError(refusal) = error else {
-            return TokenFault::Transient(format!("no token from {place}: {}", kind_of(error)));
+            return TokenFault::Transient(format!(
+                "no token from Google ({place}): {}; see that this machine may connect to that address",
+                kind_of(error)
+            ));
         };
         if let AuthErrorCode::Other(code) = &refusal.error
             && matches!(
@@ -217,7 +228,7 @@ impl Credentials {
                 "internal_failure" | "server_error" | "temporarily_unavailable"
             )
         {
-            return TokenFault::Transient(format!("no token from {place}: {code}"));
+            return TokenFault::Transient(format!("no token from Google ({place}): {code}"));
         }
         TokenFault::Refused(format!(
             "Google refuses the service account key {}: {refusal}; create a new key for {} in the Google Cloud \

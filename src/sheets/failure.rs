@@ -124,7 +124,9 @@ impl CallFailure {
     pub(super) fn of_client(error: &hyper_util::client::legacy::Error, base: &str) -> Self {
         let said = chain(error);
         if error.is_connect() {
-            Self::NotSent(format!("Google ({base}) was not reached: {said}"))
+            Self::NotSent(format!(
+                "Google ({base}) was not reached: {said}; see that this machine may connect to that address"
+            ))
         } else {
             Self::Ambiguous(format!("the connection to Google ({base}) broke: {said}"))
         }
