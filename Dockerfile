@@ -41,7 +41,7 @@ COPY --from=builder /build/target/release/sheetwire /usr/local/bin/
 USER 65532:65532
 VOLUME /var/lib/sheetwire
 # Fails while no pipeline runs, a table is set aside or a spreadsheet refuses us.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=8s --start-period=60s --retries=3 \
     CMD ["sheetwire", "status", "--health", "--config", "/etc/sheetwire/sheetwire.toml"]
 ENTRYPOINT ["sheetwire"]
 CMD ["run", "--config", "/etc/sheetwire/sheetwire.toml"]

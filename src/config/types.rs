@@ -143,7 +143,7 @@ pub struct Server {
     pub password: Option<Secret<String>>,
     /// How the connection is protected.
     pub tls: Tls,
-    /// Certificates to trust beside the system's, as a PEM file.
+    /// Certificates to trust instead of the well-known ones, as a PEM file.
     pub ca_file: Option<PathBuf>,
 }
 
