@@ -273,6 +273,9 @@ fn dimension_json(
 ) -> Value {
     let mut out = Map::new();
     out.insert("pixelSize".into(), size.and_then(|size| size.pixels).unwrap_or(pixels).into());
+    if size.is_some_and(|size| size.filtered) {
+        out.insert("hiddenByFilter".into(), true.into());
+    }
     if size.is_some_and(|size| size.hidden) {
         out.insert("hiddenByUser".into(), true.into());
     }

@@ -134,6 +134,78 @@ pub enum HumanAct {
         #[serde(default)]
         editors: Vec<String>,
     },
+    /// Writes a note on a cell; an empty text takes it away.
+    Note {
+        /// Title of the tab.
+        tab: String,
+        /// Address of the cell.
+        cell: String,
+        /// The note.
+        text: String,
+    },
+    /// Gives cells a number format.
+    Format {
+        /// Title of the tab.
+        tab: String,
+        /// A1 range without the tab.
+        range: String,
+        /// `TEXT`, `NUMBER`, `DATE`, ... as the API names them.
+        kind: String,
+        /// The pattern; none takes that of the kind.
+        #[serde(default)]
+        pattern: Option<String>,
+    },
+    /// Hides `count` rows from row `at` on.
+    HideRows {
+        /// Title of the tab.
+        tab: String,
+        /// 1-based row.
+        at: usize,
+        /// How many.
+        count: usize,
+    },
+    /// Shows `count` rows from row `at` on again.
+    ShowRows {
+        /// Title of the tab.
+        tab: String,
+        /// 1-based row.
+        at: usize,
+        /// How many.
+        count: usize,
+    },
+    /// Puts a filter on a range whose first row is the header; an old one goes.
+    Filter {
+        /// Title of the tab.
+        tab: String,
+        /// A1 range without the tab.
+        range: String,
+        /// Letters of the column whose values are hidden.
+        #[serde(default)]
+        column: Option<String>,
+        /// Values of it, as shown, whose rows are hidden.
+        #[serde(default)]
+        hide: Vec<String>,
+        /// Letters of the column to sort by.
+        #[serde(default)]
+        sort: Option<String>,
+        /// Largest first.
+        #[serde(default)]
+        descending: bool,
+    },
+    /// Takes the filter away; its order of rows stays.
+    ClearFilter {
+        /// Title of the tab.
+        tab: String,
+    },
+    /// Copies a block inside the tab, with its top left corner to `to`; formulas shift.
+    Copy {
+        /// Title of the tab.
+        tab: String,
+        /// A1 range without the tab.
+        range: String,
+        /// Address of the top left cell of the copy.
+        to: String,
+    },
     /// Takes back the last act of a person that was not taken back yet; acts of programs stay.
     Undo,
 }

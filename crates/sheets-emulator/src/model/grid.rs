@@ -18,6 +18,8 @@ pub struct Dimension {
     pub pixels: Option<u64>,
     /// Hidden by a person.
     pub hidden: bool,
+    /// Hidden by the filter of the tab.
+    pub filtered: bool,
 }
 
 /// One tab.

@@ -9,6 +9,7 @@ use super::area::{Rect, Span, column_index, parse_cells};
 use super::cell::{Cell, Entered};
 use super::eval::{Evaluator, compare};
 use super::grid::Sheet;
+use super::looks::{self, Choice};
 use super::protect::Protection;
 use super::shift::{Axis, Move, Shift};
 use super::undo::{ACTS_MAX, Undo, Was};
@@ -31,7 +32,7 @@ pub(super) fn perform(book: &mut Spreadsheet, act: &HumanAct) -> Result<(), Huma
     Ok(())
 }
 
-fn refuse(message: impl Into<String>) -> HumanError {
+pub(super) fn refuse(message: impl Into<String>) -> HumanError {
     HumanError(message.into())
 }
 
@@ -67,27 +68,40 @@ fn apply(book: &mut Spreadsheet, act: &HumanAct) -> Result<Option<Undo>, HumanEr
             Ok(Some(Undo::Title(before)))
         }
         Act::Protect { tab, range, editors } => protect(book, tab, range.as_deref(), editors),
+        Act::Note { tab, cell, text } => looks::note(book, tab, cell, text),
+        Act::Format { tab, range, kind, pattern } => {
+            looks::format(book, (tab, range), kind, pattern.as_deref())
+        }
+        Act::HideRows { tab, at, count } => looks::hide(book, tab, *at, *count, true),
+        Act::ShowRows { tab, at, count } => looks::hide(book, tab, *at, *count, false),
+        Act::Filter { tab, range, column, hide, sort, descending } => {
+            let (column, sort) = (column.as_deref(), sort.as_deref());
+            let chosen = Choice { column, hide, sort, descending: *descending };
+            looks::filter(book, (tab, range), chosen)
+        }
+        Act::ClearFilter { tab } => looks::clear_filter(book, tab),
+        Act::Copy { tab, range, to } => looks::copy(book, tab, range, to),
         Act::Undo => Ok(None),
     }
 }
 
-fn find<'a>(book: &'a Spreadsheet, tab: &str) -> Result<&'a Sheet, HumanError> {
+pub(super) fn find<'a>(book: &'a Spreadsheet, tab: &str) -> Result<&'a Sheet, HumanError> {
     book.sheet_titled(tab).ok_or_else(|| refuse(format!("there is no tab '{tab}'")))
 }
 
-fn row(number: usize) -> Result<usize, HumanError> {
+pub(super) fn row(number: usize) -> Result<usize, HumanError> {
     number.checked_sub(1).ok_or_else(|| refuse("rows are counted from 1"))
 }
 
-fn column(letters: &str) -> Result<usize, HumanError> {
+pub(super) fn column(letters: &str) -> Result<usize, HumanError> {
     column_index(letters).ok_or_else(|| refuse(format!("'{letters}' is no column")))
 }
 
-fn spans(text: &str) -> Result<(Span, Span), HumanError> {
+pub(super) fn spans(text: &str) -> Result<(Span, Span), HumanError> {
     parse_cells(text).ok_or_else(|| refuse(format!("'{text}' is no range")))
 }
 
-fn limit(error: super::ApiError) -> HumanError {
+pub(super) fn limit(error: super::ApiError) -> HumanError {
     HumanError(error.message)
 }
 
@@ -253,12 +267,17 @@ fn sort(
     }
     let id = sheet.id;
     let order = sorted_order(book, id, rect, &[(column, descending)]);
+    book.reorder_rows(id, rect, &order);
+    Ok(Some(Undo::Order { sheet: id, rect, order: inverse(&order) }))
+}
+
+/// The order that takes `order` back.
+pub(super) fn inverse(order: &[usize]) -> Vec<usize> {
     let mut back = vec![0; order.len()];
     for (new, old) in order.iter().enumerate() {
         back[*old] = new;
     }
-    book.reorder_rows(id, rect, &order);
-    Ok(Some(Undo::Order { sheet: id, rect, order: back }))
+    back
 }
 
 /// Old offsets of the rows in their sorted order: stable, empty cells last in both directions.

@@ -176,7 +176,12 @@ impl Spreadsheet {
             }
             None => false,
         });
-        tab.filter = tab.filter.take().and_then(|(area, value)| Some((shift.area(area)?, value)));
+        if let Some((area, value)) = tab.filter.take() {
+            match shift.area(area) {
+                Some(area) => tab.filter = Some((area, value)),
+                None => tab.clear_filter(),
+            }
+        }
         for (areas, _) in &mut tab.rules {
             areas.retain_mut(|area| keep(area, shift));
         }

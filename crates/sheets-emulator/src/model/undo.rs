@@ -1,9 +1,13 @@
 //! Acts of people that can be taken back, kept in step with what others do in the meantime.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
+use super::area::Area;
 use super::cell::Cell;
-use super::grid::Sheet;
+use super::grid::{Dimension, Sheet};
 use super::shift::{Axis, Move, Shift};
 use super::{Spreadsheet, area::Rect};
 
@@ -38,6 +42,17 @@ pub(crate) enum Undo {
         /// The reverse order.
         order: Vec<usize>,
     },
+    /// Gives the rows of a tab their sizes, and the tab its filter, back.
+    Looks {
+        /// The tab.
+        sheet: i64,
+        /// Sizes and visibility of its rows.
+        sizes: BTreeMap<usize, Dimension>,
+        /// Its filter.
+        filter: Option<(Area, Value)>,
+    },
+    /// Takes the first back, then the second.
+    Both(Box<Self>, Box<Self>),
     /// Gives a tab its title back.
     TabTitle(i64, String),
     /// Gives the document its title back.
@@ -71,6 +86,13 @@ impl Undo {
                 let before = rect.on(*sheet);
                 shift.area(before) == Some(before) && !matches!(shift.by, Move::Permute { .. })
             }
+            // Rows have moved: the sizes are no longer theirs.
+            Self::Looks { sheet, .. } => {
+                *sheet != shift.sheet
+                    || shift.axis != Axis::Rows
+                    || matches!(shift.by, Move::Permute { .. })
+            }
+            Self::Both(first, second) => first.follow(shift) && second.follow(shift),
             _ => true,
         }
     }
@@ -86,6 +108,16 @@ impl Undo {
                 }
             }
             Self::Order { sheet, rect, order } => book.reorder_rows(sheet, rect, &order),
+            Self::Looks { sheet, sizes, filter } => {
+                if let Some(tab) = book.sheet_mut(sheet) {
+                    tab.row_sizes = sizes;
+                    tab.filter = filter;
+                }
+            }
+            Self::Both(first, second) => {
+                first.apply(book);
+                second.apply(book);
+            }
             Self::TabTitle(sheet, title) => {
                 if let Some(tab) = book.sheet_mut(sheet) {
                     tab.title = title;

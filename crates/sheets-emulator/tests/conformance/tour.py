@@ -242,9 +242,65 @@ class Tour(Caller):
             },
             {"mergeCells": {"range": block(24, 25, 0, 3), "mergeType": "MERGE_ALL"}},
             {"unmergeCells": {"range": block(24, 25, 0, 3)}},
-            {"setBasicFilter": {"filter": {"range": block(0, 10, 0, 4)}}},
-            {"clearBasicFilter": {"sheetId": 10}},
+            {
+                "setBasicFilter": {
+                    "filter": {
+                        "range": block(0, 10, 0, 4),
+                        "sortSpecs": [{"dimensionIndex": 0, "sortOrder": "ASCENDING"}],
+                        "filterSpecs": [
+                            {
+                                "columnIndex": 1,
+                                "filterCriteria": {
+                                    "hiddenValues": ["Bob"],
+                                    "condition": {"type": "NOT_BLANK"},
+                                },
+                            }
+                        ],
+                    }
+                }
+            },
+            {
+                "updateDimensionProperties": {
+                    "range": rows(7, 8),
+                    "properties": {"hiddenByUser": True},
+                    "fields": "hiddenByUser",
+                }
+            },
+            {
+                "repeatCell": {
+                    "range": block(0, 1, 1, 2),
+                    "cell": {"note": "who it is"},
+                    "fields": "note",
+                }
+            },
         )
+        read = self.read_all()["sheets"][0]
+        looks = read["data"][0]["rowMetadata"]
+        assert [row for row, look in enumerate(looks) if look.get("hiddenByFilter")], looks
+        assert looks[7]["hiddenByUser"] and not looks[0].get("hiddenByFilter"), looks
+        assert read["basicFilter"]["sortSpecs"][0]["sortOrder"] == "ASCENDING", read["basicFilter"]
+        assert read["data"][0]["rowData"][0]["values"][1]["note"] == "who it is", read
+        refused = self.call(
+            "spreadsheets.batchUpdate",
+            f"/{self.id}:batchUpdate",
+            {
+                "requests": [
+                    {
+                        "setBasicFilter": {
+                            "filter": {
+                                "range": block(0, 10, 0, 4),
+                                "criteria": {"1": {"condition": {"type": "DATE_IS_VALID"}}},
+                            }
+                        }
+                    }
+                ]
+            },
+            status=400,
+        )
+        assert "DATE_IS_VALID" in refused["message"], refused
+        self.batch({"clearBasicFilter": {"sheetId": 10}})
+        seen = self.read_all()["sheets"][0]["data"][0]["rowMetadata"]
+        assert not any(look.get("hiddenByFilter") for look in seen), seen
         assert self.values("Data!A23:B23") == [["id", "name"]]
         found = self.batch(
             {"findReplace": {"find": "Ada", "replacement": "Ada L.", "sheetId": 10, "matchEntireCell": True}}

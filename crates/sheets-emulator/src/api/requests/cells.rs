@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Reply;
 use super::parts::Parts;
-use crate::api::convert::{area, index, int, list, part};
+use crate::api::convert::{area, flag, index, int, list, part};
 use crate::api::error::ApiError;
 use crate::api::fields::{Mask, request_mask};
 use crate::model::Spreadsheet;
@@ -103,6 +103,7 @@ pub(super) fn validate(book: &mut Spreadsheet, body: &Value) -> Reply {
     let area = area(book, part(body, "range"))?;
     let rect = book.rect_of(&area)?;
     book.check_protection(&rect.on(area.sheet))?;
+    let filtered_too = flag(body, "filteredRowsIncluded");
     let rule = part(body, "rule");
     let rule = (!rule.is_null()).then(|| Arc::new(rule.clone()));
     let Some(tab) = book.sheet_mut(area.sheet) else { return Ok(None) };
@@ -112,6 +113,9 @@ pub(super) fn validate(book: &mut Spreadsheet, body: &Value) -> Reply {
         tab.stored_in(rect).map(|(row, col, _)| (row, col)).collect()
     };
     for (row, col) in cells {
+        if !filtered_too && tab.filtered(row) {
+            continue;
+        }
         tab.edit(row, col, |cell| cell.edit_extra(|extra| extra.validation.clone_from(&rule)));
     }
     Ok(None)

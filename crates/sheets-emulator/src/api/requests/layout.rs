@@ -42,10 +42,7 @@ pub(super) fn sort(book: &mut Spreadsheet, body: &Value) -> Reply {
 pub(super) fn set_filter(book: &mut Spreadsheet, body: &Value) -> Reply {
     let filter = part(body, "filter");
     let range = area(book, part(filter, "range"))?;
-    book.rect_of(&range)?;
-    if let Some(tab) = book.sheet_mut(range.sheet) {
-        tab.filter = Some((range, without_range(filter, "range")));
-    }
+    book.set_filter(range, without_range(filter, "range"))?;
     Ok(None)
 }
 
@@ -54,7 +51,7 @@ pub(super) fn clear_filter(book: &mut Spreadsheet, body: &Value) -> Reply {
     let id = int(body, "sheetId").unwrap_or(0);
     let tab =
         book.sheet_mut(id).ok_or_else(|| ApiError::invalid(format!("No grid with id: {id}")))?;
-    tab.filter = None;
+    tab.clear_filter();
     Ok(None)
 }
 

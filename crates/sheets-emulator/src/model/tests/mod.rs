@@ -3,6 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "json! literals read better without borrows")]
 
 mod batches;
+mod looks;
 mod metadata;
 mod people;
 mod requests;
