@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! HTTP request -> http (quota, faults, tokens) -> api (JSON in, JSON out) -> model (grid, formulas, people)
+//!                  `-> people's acts -> script (Apps Script in QuickJS) -> a webhook
 //! ```
 //!
 //! [`model::Spreadsheet`] is the whole state of one spreadsheet and answers every call synchronously; it has no
@@ -10,3 +11,5 @@
 pub mod api;
 pub mod http;
 pub mod model;
+#[cfg(feature = "apps-script")]
+pub mod script;

@@ -32,8 +32,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       frame-ancestors 'none'";
 
 /// A refusal of these doors: a status and a sentence.
-type Refused = (StatusCode, Json<Value>);
-type Told = Result<Json<Value>, Refused>;
+pub(crate) type Refused = (StatusCode, Json<Value>);
+pub(crate) type Told = Result<Json<Value>, Refused>;
 
 /// All doors of this file, behind the guard; the API is the caller's fallback.
 pub(crate) fn router(state: &State) -> Router<State> {
@@ -42,7 +42,12 @@ pub(crate) fn router(state: &State) -> Router<State> {
         .route("/grid", get(grid))
         .route("/human", post(human))
         .route("/sharing", post(share));
-    Router::new()
+    #[cfg(feature = "apps-script")]
+    let spreadsheet = spreadsheet.merge(super::script::doors());
+    let router = Router::new();
+    #[cfg(feature = "apps-script")]
+    let router = router.route("/emulator/bells", get(super::script::bells));
+    router
         .route(
             "/",
             get(async || page("text/html; charset=utf-8", include_str!("../web/index.html"))),
@@ -71,6 +76,7 @@ async fn file(Path(name): Path<String>) -> Response {
         "state.js" => page(SCRIPT, include_str!("../web/state.js")).into_response(),
         "grid.js" => page(SCRIPT, include_str!("../web/grid.js")).into_response(),
         "hands.js" => page(SCRIPT, include_str!("../web/hands.js")).into_response(),
+        "menu.js" => page(SCRIPT, include_str!("../web/menu.js")).into_response(),
         "calls.js" => page(SCRIPT, include_str!("../web/calls.js")).into_response(),
         _ => refused(StatusCode::NOT_FOUND, "the web grid has no such file").into_response(),
     }
@@ -89,7 +95,7 @@ fn page(kind: &'static str, text: &'static str) -> impl IntoResponse {
     (headers, text)
 }
 
-fn refused(status: StatusCode, sentence: impl std::fmt::Display) -> Refused {
+pub(crate) fn refused(status: StatusCode, sentence: impl std::fmt::Display) -> Refused {
     (status, Json(json!({ "error": sentence.to_string() })))
 }
 
@@ -105,7 +111,7 @@ impl From<DocumentError> for Refused {
 }
 
 /// The body, or 400 with what is wrong with it.
-fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
+pub(crate) fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
     body.map(|Json(body)| body).map_err(|error| refused(StatusCode::BAD_REQUEST, error.body_text()))
 }
 
@@ -179,10 +185,10 @@ async fn share(
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LogWindow {
+pub(crate) struct LogWindow {
     #[serde(default)]
-    after: u64,
-    limit: Option<usize>,
+    pub(crate) after: u64,
+    pub(crate) limit: Option<usize>,
 }
 
 async fn log(Extract(state): Extract<State>, Asked(window): Asked<LogWindow>) -> Json<Value> {
@@ -190,7 +196,7 @@ async fn log(Extract(state): Extract<State>, Asked(window): Asked<LogWindow>) ->
     Json(json!({"count": state.log.count(), "now_ms": now_ms(&state), "calls": calls}))
 }
 
-fn now_ms(state: &State) -> u64 {
+pub(crate) fn now_ms(state: &State) -> u64 {
     u64::try_from(state.clock.now().as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! connection -> server -> routes -> auth -> quota -> faults -> calls -> model
-//!                  `----> human (loopback only): web grid, people, log, switches
+//!                  `----> human (loopback only): web grid, people, log, switches, scripts
 //! ```
 //!
 //! Tests start an [`Emulator`] inside their process and look at it directly; the binary
@@ -19,6 +19,8 @@ mod human;
 mod log;
 mod quota;
 mod routes;
+#[cfg(feature = "apps-script")]
+mod script;
 mod server;
 mod state;
 mod view;
@@ -29,5 +31,9 @@ pub use clock::Clock;
 pub use faults::{Fault, FaultFilter, FaultKind, Faults};
 pub use log::{Call, CallLog, NoSuchCall};
 pub use quota::{CallKind, MINUTE, QuotaLimits, QuotaUse, QuotaWindow};
+#[cfg(feature = "apps-script")]
+pub use script::ScriptDoorError;
 pub use server::{Emulator, Options, StartError};
+#[cfg(feature = "apps-script")]
+pub(crate) use state::locked;
 pub use state::{DocumentError, Role};

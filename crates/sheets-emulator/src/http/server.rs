@@ -29,7 +29,11 @@ use super::guard::Peer;
 use super::human;
 use super::log::CallLog;
 use super::quota::{QuotaLimits, QuotaUse};
+#[cfg(feature = "apps-script")]
+use super::script::ScriptDoorError;
 use super::state::{DocumentError, Role, Shared, State, locked};
+#[cfg(feature = "apps-script")]
+use crate::script::{Bells, Call, Finished, FiringSwitch, ScriptState, Source};
 
 /// How the emulator starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +187,62 @@ impl Emulator {
         self.shared.share(id, account, None)
     }
 
+    /// Installs a script, as a push of its files does.
+    #[cfg(feature = "apps-script")]
+    pub fn install_script(&self, id: &str, source: Source) -> Result<(), ScriptDoorError> {
+        Ok(self.shared.script(id)?.install(source)?)
+    }
+
+    /// Runs a function of a script from the menu or the editor.
+    #[cfg(feature = "apps-script")]
+    pub async fn run_script(&self, id: &str, call: Call) -> Result<Finished, ScriptDoorError> {
+        let script = self.shared.script(id)?;
+        Ok(super::script::on_a_thread(move || script.run(&call)).await?)
+    }
+
+    /// What is to see of a script; none where none was ever asked for.
+    #[cfg(feature = "apps-script")]
+    pub fn script(&self, id: &str) -> Option<ScriptState> {
+        self.shared.scripts.of(id).map(|script| script.seen())
+    }
+
+    /// The script's state as soon as `wanted` holds for it; none when `deadline` (real time) passed.
+    #[cfg(feature = "apps-script")]
+    pub async fn wait_script(
+        &self,
+        id: &str,
+        deadline: Duration,
+        wanted: impl Fn(&ScriptState) -> bool,
+    ) -> Option<ScriptState> {
+        let script = self.shared.scripts.of(id)?;
+        let mut changes = script.changes();
+        let found = tokio::time::timeout(deadline, async {
+            loop {
+                changes.borrow_and_update();
+                let seen = script.seen();
+                if wanted(&seen) {
+                    return seen;
+                }
+                // The script holds the sender, so this cannot fail.
+                let _ = changes.changed().await;
+            }
+        });
+        found.await.ok()
+    }
+
+    /// Changes how the triggers of a script fire.
+    #[cfg(feature = "apps-script")]
+    pub fn set_firing(&self, id: &str, switch: &FiringSwitch) -> Result<(), ScriptDoorError> {
+        self.shared.script(id)?.set_firing(switch);
+        Ok(())
+    }
+
+    /// What scripts sent out.
+    #[cfg(feature = "apps-script")]
+    pub fn bells(&self) -> &Bells {
+        self.shared.scripts.bells()
+    }
+
     /// The faults to arm, and the calls they hold.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
@@ -231,6 +291,8 @@ impl Emulator {
     pub async fn stop(mut self) {
         self.stop.send_replace(());
         self.shared.faults.release_all();
+        #[cfg(feature = "apps-script")]
+        self.shared.scripts.stop();
         if let Some(server) = self.server.take() {
             // A cancelled server is a stopped one.
             let _ = server.await;
@@ -241,6 +303,8 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.shared.faults.release_all();
+        #[cfg(feature = "apps-script")]
+        self.shared.scripts.stop();
         if let Some(server) = &self.server {
             server.abort();
         }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::api::error::ApiError;
+#[cfg(feature = "apps-script")]
+use crate::model::event::events;
 use crate::model::{HumanAct, HumanError, Spreadsheet};
 
 use super::auth::Tokens;
@@ -74,7 +76,7 @@ pub enum DocumentError {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) log: CallLog,
     pub(crate) faults: Faults,
     pub(crate) tokens: Mutex<Tokens>,
@@ -82,12 +84,14 @@ pub(crate) struct Shared {
     documents: Mutex<BTreeMap<String, Document>>,
     changes: watch::Sender<u64>,
     ids: Mutex<u64>,
+    #[cfg(feature = "apps-script")]
+    pub(crate) scripts: super::script::Scripts,
 }
 
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
         Self {
-            clock: Clock::new(options.clock_rate),
+            clock: Arc::new(Clock::new(options.clock_rate)),
             log: CallLog::new(),
             faults: Faults::new(options.seed),
             tokens: Mutex::default(),
@@ -95,6 +99,8 @@ impl Shared {
             documents: Mutex::default(),
             changes: watch::Sender::new(0),
             ids: Mutex::new(options.seed),
+            #[cfg(feature = "apps-script")]
+            scripts: super::script::Scripts::new(),
             options,
         }
     }
@@ -123,6 +129,8 @@ impl Shared {
     /// Takes a spreadsheet away.
     pub(crate) fn remove(&self, id: &str) {
         locked(&self.documents).remove(id);
+        #[cfg(feature = "apps-script")]
+        self.scripts.forget(id);
         self.touch();
     }
 
@@ -168,9 +176,18 @@ impl Shared {
         outcome.unwrap_or_else(|_| Err(ApiError::not_found()))
     }
 
-    /// A person acts in the grid.
+    /// A person acts in the grid. Triggers hear of it while nobody else can act, so that they hear in order.
     pub(crate) fn human(&self, id: &str, act: &HumanAct) -> Result<(), DocumentError> {
-        Ok(self.with(id, |document| document.book.human(act))??)
+        Ok(self.with(id, |document| {
+            #[cfg(feature = "apps-script")]
+            let told = self.scripts.of(id).map(|script| (script, document.book.clone()));
+            document.book.human(act)?;
+            #[cfg(feature = "apps-script")]
+            if let Some((script, before)) = told {
+                script.fire(&events(act, script.unsure(), &before, &document.book));
+            }
+            Ok::<(), HumanError>(())
+        })??)
     }
 
     /// Shares the spreadsheet with `account`, or takes that back; from then on only named accounts may use it.
