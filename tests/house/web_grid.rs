@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sheets_emulator::script::Source;
 
 use crate::support::{
     browser::{Browser, keys},
@@ -123,4 +124,42 @@ fn what_a_person_types_pastes_sorts_and_deletes_in_the_page_is_read_through_the_
     let body = json!({"values": [["by a program"]]});
     desk.call("PUT", "/values/Sheet1!B2?valueInputOption=RAW", Some(&body));
     desk.browser.wait_text(&cell(1, 1), "by a program");
+}
+
+#[test]
+fn the_menu_of_a_script_runs_on_the_chosen_cells_and_its_sentence_is_text_and_no_markup() {
+    let script = "
+        function onOpen() {
+          SpreadsheetApp.getUi().createMenu('<i>ours</i>')
+            .addItem('Where am I?', 'where').addSeparator().addItem('Fail', 'fail').addToUi();
+        }
+        function where() {
+          const range = SpreadsheetApp.getActiveRange();
+          const ui = SpreadsheetApp.getUi();
+          ui.alert('<u>here</u>', `<b>${range.getSheet().getName()}!${range.getA1Notation()}</b>`, ui.ButtonSet.OK);
+          ui.alert('and <img src=x>');
+        }
+        function fail() { throw new Error('<b>no</b>'); }";
+    let google = Google::start(&["book"], 1.0);
+    let source = Source { source: script.to_owned(), manifest: None, properties: None };
+    google.emulator().install_script("book", source).unwrap();
+    let browser = Browser::open(&format!("{}/", google.url()));
+    browser.wait_text("#live", "live");
+    browser.wait_text(".menu summary", "<i>ours</i>");
+    browser.click(&cell(1, 1));
+    browser.click_holding(&cell(3, 2), Some(keys::SHIFT));
+    browser.wait_text("#selection", "B2:C4: 0 filled");
+    browser.click(".menu summary");
+    browser.click("[data-function='where']");
+    browser.wait_text("#alert-text", "<b>Sheet1!B2:C4</b>");
+    browser.wait_text("#alert-title", "<u>here</u>");
+    browser.click("#alert-ok");
+    browser.wait_text("#alert-text", "and <img src=x>");
+    let markup =
+        "return document.querySelectorAll('#alert b, #alert u, #alert img, .menu i').length";
+    assert_eq!(browser.look(markup), 0);
+    browser.click("#alert-ok");
+    browser.click(".menu summary");
+    browser.click("[data-function='fail']");
+    browser.wait_text("#toast", "<b>no</b> (at fail (Code.gs:12:37))");
 }

@@ -1,11 +1,17 @@
 //! The emulator as a program: listens, prints where, and runs until it is told to stop.
 
+#[cfg(feature = "apps-script")]
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(feature = "apps-script")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use sheets_emulator::http::{Emulator, Options, QuotaLimits, QuotaWindow};
+#[cfg(feature = "apps-script")]
+use sheets_emulator::script::{Call, Source};
 
 /// A subset of the Google Sheets API v4 on this machine, with a grid to look at and type into.
 #[derive(Debug, Parser)]
@@ -29,12 +35,61 @@ struct Arguments {
     /// E-mail address of that service account.
     #[arg(long, default_value = "sheetwire@sheets-emulator.iam.gserviceaccount.com")]
     service_account: String,
+    #[cfg(feature = "apps-script")]
+    #[command(flatten)]
+    script: ScriptArguments,
     /// How quota minutes are cut, or off.
     #[arg(long, value_enum, default_value_t = QuotaMode::Fixed)]
     quota: QuotaMode,
     /// Seed of faults with a probability and of new spreadsheet ids.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// A script for every `--spreadsheet`.
+#[cfg(feature = "apps-script")]
+#[derive(Debug, clap::Args)]
+struct ScriptArguments {
+    /// `Code.gs` of a script for every --spreadsheet; appsscript.json beside it says what the script may do.
+    #[arg(long, value_name = "FILE", requires = "spreadsheet")]
+    script: Option<PathBuf>,
+    /// Script property `SHEETWIRE_URL`.
+    #[arg(long, value_name = "URL", requires = "script")]
+    script_url: Option<String>,
+    /// File with the script property `SHEETWIRE_SECRET`; white space around it is left out.
+    #[arg(long, value_name = "FILE", requires = "script")]
+    script_secret_file: Option<PathBuf>,
+    /// Runs the script's function `setup`, which installs its triggers.
+    #[arg(long, requires = "script")]
+    script_setup: bool,
+}
+
+#[cfg(feature = "apps-script")]
+impl ScriptArguments {
+    /// What to install, or none.
+    fn source(&self) -> Result<Option<Source>, Box<dyn std::error::Error>> {
+        let Some(file) = &self.script else { return Ok(None) };
+        let manifest = file.with_file_name("appsscript.json");
+        let mut properties = BTreeMap::new();
+        if let Some(url) = &self.script_url {
+            properties.insert("SHEETWIRE_URL".to_owned(), url.clone());
+        }
+        if let Some(secret) = &self.script_secret_file {
+            let secret = text(secret)?;
+            properties.insert("SHEETWIRE_SECRET".to_owned(), secret.trim().to_owned());
+        }
+        Ok(Some(Source {
+            source: text(file)?,
+            manifest: manifest.exists().then(|| text(&manifest)).transpose()?,
+            properties: Some(properties),
+        }))
+    }
+}
+
+#[cfg(feature = "apps-script")]
+fn text(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -87,6 +142,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     if let Some(path) = &arguments.write_service_account {
         emulator.write_service_account(path, &arguments.service_account)?;
+    }
+    #[cfg(feature = "apps-script")]
+    if let Some(source) = arguments.script.source()? {
+        for (id, _) in &arguments.spreadsheet {
+            emulator.install_script(id, source.clone())?;
+            if arguments.script.script_setup {
+                let setup = Call { function: "setup".to_owned(), ..Call::default() };
+                if let Some(error) = emulator.run_script(id, setup).await?.error {
+                    return Err(format!("setup of the script in {id}: {error}").into());
+                }
+            }
+        }
     }
     let told = until_told()?;
     #[expect(clippy::print_stdout, reason = "the one line a caller waits for")]

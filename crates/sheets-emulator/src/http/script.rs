@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::human::{LogWindow, Refused, Told, now_ms, read, refused};
 use super::state::{DocumentError, Shared, State, locked};
-use crate::script::{Bells, Call, FiringSwitch, Ground, Script, ScriptError, Source, thread};
+use crate::script::{Bells, Call, FiringSwitch, Ground, Script, ScriptError, Source};
 
 /// A spreadsheet or a script that will not have it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,7 @@ pub(crate) struct Scripts {
     projects: Mutex<BTreeMap<String, Arc<Script>>>,
     bells: Arc<Bells>,
     stopped: watch::Sender<bool>,
+    busy: watch::Sender<usize>,
 }
 
 impl Scripts {
@@ -41,6 +42,7 @@ impl Scripts {
             projects: Mutex::default(),
             bells: Arc::new(Bells::new()),
             stopped: watch::Sender::new(false),
+            busy: watch::Sender::new(0),
         }
     }
 
@@ -59,6 +61,12 @@ impl Scripts {
     /// Ends every execution soon.
     pub(crate) fn stop(&self) {
         self.stopped.send_replace(true);
+    }
+
+    /// Returns when no script runs.
+    pub(crate) async fn idle(&self) {
+        // The sender is ours, so this cannot fail.
+        let _ = self.busy.subscribe().wait_for(|busy| *busy == 0).await;
     }
 }
 
@@ -79,6 +87,7 @@ impl Shared {
                     clock: Arc::clone(&self.clock),
                     bells: Arc::clone(&self.scripts.bells),
                     stopped: self.scripts.stopped.clone(),
+                    busy: self.scripts.busy.clone(),
                     look: Arc::new(look),
                 },
             ))
@@ -89,15 +98,16 @@ impl Shared {
 
 /// Runs `work` on a thread of its own, so that a slow script holds up no call.
 pub(crate) async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ScriptError> + Send + 'static,
+    script: Arc<Script>,
+    work: impl FnOnce(&Arc<Script>) -> Result<T, ScriptError> + Send + 'static,
 ) -> Result<T, ScriptError> {
     let (tell, told) = oneshot::channel();
     let gone = || ScriptError::Load("the emulator has no thread to run it on".to_owned());
-    let thread = thread(move || {
+    let started = Arc::clone(&script).on_a_thread(move || {
         // Nobody waits for it any more: then nobody is told.
-        let _ = tell.send(work());
+        let _ = tell.send(work(&script));
     });
-    thread.map_err(|_| gone())?;
+    started.map_err(|_| gone())?;
     told.await.map_err(|_| gone())?
 }
 
@@ -143,8 +153,7 @@ async fn install(
     body: Result<Json<Source>, JsonRejection>,
 ) -> Told {
     let (script, source) = (state.script(&id)?, read(body)?);
-    let installed = Arc::clone(&script);
-    on_a_thread(move || installed.install(source)).await?;
+    on_a_thread(Arc::clone(&script), move |script| script.install(source)).await?;
     Ok(Json(json!(script.seen())))
 }
 
@@ -154,7 +163,7 @@ async fn run(
     body: Result<Json<Call>, JsonRejection>,
 ) -> Told {
     let (script, call) = (state.script(&id)?, read(body)?);
-    let finished = on_a_thread(move || script.run(&call)).await?;
+    let finished = on_a_thread(script, move |script| script.run(&call)).await?;
     Ok(Json(json!(finished)))
 }
 
@@ -171,7 +180,7 @@ async fn open(
     body: Result<Json<Opening>, JsonRejection>,
 ) -> Told {
     let (script, opening) = (state.script(&id)?, read(body)?);
-    let opened = on_a_thread(move || script.open(opening.user.as_deref())).await;
+    let opened = on_a_thread(script, move |script| script.open(opening.user.as_deref())).await;
     let (finished, menus) = opened?;
     let mut told = json!(finished);
     told["menus"] = json!(menus);

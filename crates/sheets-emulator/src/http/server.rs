@@ -197,7 +197,7 @@ impl Emulator {
     #[cfg(feature = "apps-script")]
     pub async fn run_script(&self, id: &str, call: Call) -> Result<Finished, ScriptDoorError> {
         let script = self.shared.script(id)?;
-        Ok(super::script::on_a_thread(move || script.run(&call)).await?)
+        Ok(super::script::on_a_thread(script, move |script| script.run(&call)).await?)
     }
 
     /// What is to see of a script; none where none was ever asked for.
@@ -287,7 +287,7 @@ impl Emulator {
         auth::write_service_account(path, email, &self.token_uri())
     }
 
-    /// Closes the port and all connections; stalled calls are let go and still take effect.
+    /// Closes the port and all connections; stalled calls are let go and still take effect, scripts are cut off.
     pub async fn stop(mut self) {
         self.stop.send_replace(());
         self.shared.faults.release_all();
@@ -297,6 +297,8 @@ impl Emulator {
             // A cancelled server is a stopped one.
             let _ = server.await;
         }
+        #[cfg(feature = "apps-script")]
+        self.shared.scripts.idle().await;
     }
 }
 

@@ -3,10 +3,12 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::{CatchResultExt as _, CaughtError, Context, Ctx, Function, Object, Runtime};
+
+use tokio::sync::watch;
 
 use super::host::Host;
 use super::scene::Scene;
@@ -16,10 +18,33 @@ const HOST: &str = include_str!("host.js");
 const MEMORY_BYTES_MAX: usize = 64 << 20;
 const STACK_BYTES_MAX: usize = 1 << 20;
 
-/// A thread with room for a script.
-pub(crate) fn thread(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    let builder = thread::Builder::new().name("script".to_owned());
-    builder.stack_size(4 * STACK_BYTES_MAX).spawn(work)
+impl Script {
+    /// Does this on a thread with room for a script; the emulator's end waits for it.
+    pub(crate) fn on_a_thread(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let busy = Busy::new(&self.ground.busy);
+        let builder = thread::Builder::new().name("script".to_owned());
+        let work = move || {
+            work();
+            drop(busy);
+        };
+        builder.stack_size(4 * STACK_BYTES_MAX).spawn(work).map(|_| ())
+    }
+}
+
+/// Counts one thread more for as long as it is there.
+struct Busy(watch::Sender<usize>);
+
+impl Busy {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// Loads the text and calls `function`, if one is named. Returns what was seen, and the functions of the script.

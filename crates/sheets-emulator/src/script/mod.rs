@@ -31,7 +31,6 @@ use crate::model::Spreadsheet;
 use crate::model::event::Unsure;
 
 pub use bells::{Bell, Bells};
-pub(crate) use engine::thread;
 use scene::Selection;
 use state::State;
 pub use state::{
@@ -142,6 +141,8 @@ pub(crate) struct Ground {
     pub(crate) bells: Arc<Bells>,
     /// Turns true when the emulator stops.
     pub(crate) stopped: watch::Sender<bool>,
+    /// Threads that run scripts.
+    pub(crate) busy: watch::Sender<usize>,
     /// The spreadsheet as it is now.
     pub(crate) look: Arc<Look>,
 }

@@ -74,8 +74,7 @@ impl Script {
 
     fn start(self: &Arc<Self>) {
         let script = Arc::clone(self);
-        let thread = engine::thread(move || script.work());
-        if thread.is_err() {
+        if self.on_a_thread(move || script.work()).is_err() {
             // No thread to be had: the firings are lost, as Google's would be.
             self.change(|state| {
                 state.working = false;

@@ -3,6 +3,7 @@
 import { pollCalls } from "./calls.js";
 import { layout, refresh } from "./grid.js";
 import "./hands.js";
+import { openMenus } from "./menu.js";
 import { $, ask, element, state, toast } from "./state.js";
 
 async function loadBooks() {
@@ -20,6 +21,7 @@ async function loadBooks() {
     $("books").value = found.id;
     if (state.id !== found.id) { state.id = found.id; state.tab = null; }
     document.title = `${found.title}: Sheets emulator`;
+    openMenus();
   }
 }
 $("books").addEventListener("change", async () => {

@@ -9,6 +9,8 @@ mod guard;
 mod hands;
 mod quota;
 mod routes;
+#[cfg(feature = "apps-script")]
+mod script;
 
 use std::time::Duration;
 
@@ -95,6 +97,10 @@ impl World {
 
     async fn post(&self, path: &str, body: &Value) -> Reply {
         self.try_post(path, body).await.unwrap()
+    }
+
+    async fn put(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::PUT, path, body.to_string())).await.unwrap()
     }
 
     /// A batchUpdate that adds a tab: refused the second time, so nothing can hide a double.
