@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::{CatchResultExt as _, CaughtError, Context, Ctx, Function, Object, Runtime};
@@ -47,15 +48,15 @@ impl Drop for Busy {
     }
 }
 
-/// Loads the text and calls `function`, if one is named. Returns what was seen, and the functions of the script.
+/// Loads the text and calls `function`, if one is named; its time runs since `began`. Returns what was seen, and the functions of the script.
 pub(super) fn run(
     script: &Arc<Script>,
     code: &Code,
     scene: &Scene,
-    function: Option<&str>,
+    (function, began): (Option<&str>, Duration),
 ) -> (Finished, Vec<String>) {
     let clock = Arc::clone(&script.ground.clock);
-    let end = clock.now() + if scene.simple { LIMIT_SIMPLE } else { LIMIT };
+    let end = began + if scene.simple { LIMIT_SIMPLE } else { LIMIT };
     let stopped = script.ground.stopped.subscribe();
     let over = {
         let clock = Arc::clone(&clock);

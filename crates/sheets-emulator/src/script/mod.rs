@@ -182,7 +182,8 @@ impl Script {
         }
         let mut code = Code { text: source.source.into(), scopes, functions: Vec::new() };
         let scene = self.scene(&code, scene::Mode::Load, &Selection::default(), PERSON)?;
-        let (finished, functions) = engine::run(self, &code, &scene, None);
+        let (finished, functions) =
+            engine::run(self, &code, &scene, (None, self.ground.clock.now()));
         if let Some(error) = finished.error {
             return Err(ScriptError::Load(error));
         }
@@ -280,7 +281,7 @@ impl Script {
         let at = self.ground.clock.now();
         let ordinal =
             self.change(|state| state.begin(Run::new(function, by, at, Outcome::Running)));
-        let finished = engine::run(self, code, scene, Some(function)).0;
+        let finished = engine::run(self, code, scene, (Some(function), at)).0;
         self.change(|state| state.end(ordinal, &finished));
         finished
     }

@@ -1,6 +1,7 @@
 //! From events to executions: which triggers hear of them, how many wait, and the thread that works them off.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::scene::Mode;
 use super::state::{NextFiring, Outcome, Run, TriggerKind};
@@ -88,6 +89,7 @@ impl Script {
     fn work(self: &Arc<Self>) {
         loop {
             let stopped = *self.ground.stopped.borrow();
+            let began = self.ground.clock.now();
             let shot = self.change(|state| {
                 let shot = if stopped { None } else { state.waiting.pop_front() };
                 match &shot {
@@ -97,19 +99,19 @@ impl Script {
                 shot
             });
             let Some(shot) = shot else { return };
-            let finished = self.shoot(&shot);
+            let finished = self.shoot(&shot, began);
             self.change(|state| state.end(shot.run, &finished));
         }
     }
 
-    fn shoot(self: &Arc<Self>, shot: &Shot) -> Finished {
+    fn shoot(self: &Arc<Self>, shot: &Shot, began: Duration) -> Finished {
         let failed = |error| Finished { error: Some(error), ..Finished::default() };
         let Some(code) = locked(&self.state).code.clone() else {
             return failed("the script is gone".to_owned());
         };
         let mode = Mode::Event { event: &shot.event, uid: shot.uid.as_deref() };
         match self.scene(&code, mode, &Selection::default(), &shot.user) {
-            Ok(scene) => engine::run(self, &code, &scene, Some(&shot.handler)).0,
+            Ok(scene) => engine::run(self, &code, &scene, (Some(&shot.handler), began)).0,
             Err(error) => failed(error.to_string()),
         }
     }
