@@ -99,6 +99,7 @@ impl World {
         self.try_post(path, body).await.unwrap()
     }
 
+    #[cfg(feature = "apps-script")]
     async fn put(&self, path: &str, body: &Value) -> Reply {
         self.send(self.request(Method::PUT, path, body.to_string())).await.unwrap()
     }
