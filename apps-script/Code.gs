@@ -93,7 +93,7 @@ function ask_(verb, kind, sheet, range, user) {
   });
   const stamp = String(Math.floor(now / 1000));
   const edit = Utilities.getUuid();
-  const response = UrlFetchApp.fetch(url, {
+  const response = fetch_(url, {
     method: 'post',
     contentType: 'application/json',
     payload: body,
@@ -113,6 +113,14 @@ function ask_(verb, kind, sheet, range, user) {
     // Said below.
   }
   throw new Error(`Something other than sheetwire answered (${code}). Is it running, and is SHEETWIRE_URL its address?`);
+}
+
+function fetch_(url, request) {
+  try {
+    return UrlFetchApp.fetch(url, request);
+  } catch (error) {
+    throw new Error(`sheetwire was not reached; it finds your changes when it next looks through the sheet (${error.message}).`);
+  }
 }
 
 /** HMAC-SHA256 in hex. Without the charset, Google signs every letter beyond ASCII as a question mark. */

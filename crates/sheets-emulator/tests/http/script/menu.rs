@@ -97,6 +97,7 @@ async fn what_fails_is_said_in_one_sentence_each_time() {
     drop(gone);
     stage.world.put(&properties, &json!({ "SHEETWIRE_URL": url })).await;
     let said = sentence().await;
+    assert!(said.starts_with("sheetwire was not reached; "), "{said}");
     assert!(said.contains("Address unavailable: http://127.0.0.1:"), "{said}");
     assert!(!said.contains("hush"), "{said}");
     stage.world.put(&properties, &json!({"SHEETWIRE_SECRET": null})).await;
