@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -11,7 +12,8 @@ use sheetwire_engine::{
     batch::RowIndex,
     change::TableId,
     door::Input,
-    engine::{Engine, Settings},
+    engine::Settings,
+    merge::{OnRemoved, Side},
     pacer::Budget,
     planner::BatchLimits,
     position::Position,
@@ -23,12 +25,13 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::Clock,
-    config::{self, Config, DeletePolicy, PositionMode, Snapshot, defaults},
+    config::{self, Config, Direction, PositionMode, Snapshot, defaults},
     fault::Fault,
     flow::{
         asks::{Asks, Doors},
         bootstrap::{self, Patience},
         control::Control,
+        recorder::{Recorded, Recorder},
         socket,
         source::Source,
         supervisor::Supervisor,
@@ -43,8 +46,13 @@ use crate::{
         preflight::{self, Finding, Level, PreflightRequest, Reader},
         schema,
         snapshot::SqlRows,
+        writer::{
+            self, SqlWriter, WrittenTable,
+            preflight::{WritePlan, WriterRequest},
+        },
     },
-    ports::{MappedTable, RowSource, SourceDoor, StateStore},
+    policy,
+    ports::{DatabaseWriter, MappedTable, RowSource, SourceDoor, StateStore},
     secret::Secret,
     sheets::{CallLimits, ClientOptions, SheetsClient, probes::Probes},
     store::{Roster, SledStore},
@@ -63,6 +71,8 @@ pub struct Doorway {
     pub sheets: Arc<SheetsClient>,
     /// Rows of the database.
     pub rows: Arc<dyn RowSource>,
+    /// Writes to the database, where a table is two-way.
+    pub writer: Option<Arc<dyn DatabaseWriter>>,
     /// The stream.
     pub source: Arc<dyn SourceDoor>,
     /// Tables that can be carried.
@@ -77,14 +87,26 @@ impl std::fmt::Debug for Doorway {
     }
 }
 
+/// What was said when it was started.
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// Take spreadsheets over from another instance.
+    pub takeover: bool,
+    /// Whose values stand where a two-way tab differs from its table when it is first taken in.
+    pub adopt: Option<Side>,
+    /// Record everything that the engine is told and wants in this file.
+    pub record: Option<PathBuf>,
+}
+
 /// Runs the pipeline until `shutdown` resolves or something stops it.
 pub async fn run(
     config: Config,
-    takeover: bool,
+    Orders { takeover, adopt, record }: Orders,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Fault> {
     let clock = Clock::start();
     let store = Arc::new(open_store(&config)?);
+    store.keep_history(u64::try_from(config.limits.history_changes_max).unwrap_or(u64::MAX));
     let listener = socket::listen(&config.data_dir).map_err(|error| {
         Fault::Configuration(format!(
             "no control socket in {}: {error}; the folder must belong to this user",
@@ -111,13 +133,19 @@ pub async fn run(
     let Started { doorway, image, from, spent } = started;
     tracing::info!(pipeline = %config.name, position = %from, "running");
     let settings = settings(&config, &clock, store.instance(), (takeover, &doorway.refused));
-    let mut engine = Engine::new(settings, specs(&config, &doorway.tables), image);
+    let recorder = record.as_deref().map(Recorder::open).transpose()?;
+    let mut specs = specs(&config, &doorway.tables);
+    for spec in &mut specs {
+        spec.inbound.adopt = adopt;
+    }
+    let mut engine = Recorded::new(settings, specs, image, recorder);
     engine.spend(spent);
     engine.handle(Input::Commit { position: from.clone() }, Moment::START);
     let (events_in, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let doors = Doors {
         sheets: doorway.sheets.clone(),
         rows: doorway.rows.clone(),
+        writer: doorway.writer.clone(),
         store,
         tables: doorway.tables.clone(),
     };
@@ -225,10 +253,34 @@ pub async fn open_doors(config: &Config, clock: &Clock) -> Result<Doorway, Fault
     Ok(Doorway {
         sheets,
         rows: Arc::new(SqlRows::new(server)),
+        writer: writer(config, clock, &tables),
         source: Arc::new(source),
         tables: Arc::new(tables),
         refused,
     })
+}
+
+/// The server that is written to: the one that is followed, unless another is named.
+fn writer_options(config: &Config) -> connect::ServerOptions {
+    server_options(config.mysql.writer.as_ref().unwrap_or(&config.mysql.server))
+}
+
+fn writer(
+    config: &Config,
+    clock: &Clock,
+    tables: &[MappedTable],
+) -> Option<Arc<dyn DatabaseWriter>> {
+    let written: Vec<WrittenTable> = tables
+        .iter()
+        .zip(specs(config, tables))
+        .filter(|(_, spec)| spec.policy.inbound)
+        .map(|(table, spec)| WrittenTable { table: table.clone(), rendering: spec.rendering })
+        .collect();
+    if written.is_empty() {
+        return None;
+    }
+    let options = writer_options(config);
+    Some(Arc::new(SqlWriter::new(options, config.name.as_str(), written, *clock)))
 }
 
 /// Google, without a call to it yet.
@@ -300,7 +352,33 @@ pub async fn preflight(
         gtids_required: config.mysql.position == PositionMode::Gtid,
         reader,
     };
-    preflight::preflight(&mut session, &request).await
+    let mut findings = preflight::preflight(&mut session, &request).await?;
+    findings.extend(writer_preflight(config, tables).await?);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    Ok(findings)
+}
+
+/// What is wrong or doubtful about the server that is written to.
+async fn writer_preflight(config: &Config, tables: &[MappedTable]) -> Result<Vec<Finding>, Fault> {
+    let plan = |(table, spec): (&MappedTable, TabSpec)| {
+        let places = spec.policy.columns.iter().enumerate();
+        spec.policy.inbound.then(|| WritePlan {
+            table: table.clone(),
+            columns: places.filter(|(_, column)| column.inbound).map(|(place, _)| place).collect(),
+            removes: spec.policy.on_removed != OnRemoved::Ignore,
+        })
+    };
+    let plans: Vec<WritePlan> = tables.iter().zip(specs(config, tables)).filter_map(plan).collect();
+    if plans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let server = &config.mysql.server;
+    let elsewhere =
+        |writer: &config::Server| (&writer.host, writer.port) != (&server.host, server.port);
+    let apart = config.mysql.writer.as_ref().is_some_and(elsewhere);
+    let mut session = Session::open(&writer_options(config)).await?;
+    let request = WriterRequest { plans: &plans, apart };
+    writer::preflight::preflight(&mut session, &request).await
 }
 
 fn requests(config: &Config) -> impl Iterator<Item = schema::TableRequest> {
@@ -328,7 +406,9 @@ pub fn specs(config: &Config, tables: &[MappedTable]) -> Vec<TabSpec> {
                 zone: table.timezone.clone(),
                 empty_text: table.empty_text.clone(),
             },
-            remove_rows: table.on_delete.in_database == DeletePolicy::Remove,
+            policy: policy::of(table, mapped),
+            inbound: policy::limits(table),
+            dress: table.direction != Direction::ToSheet,
         })
     };
     tables.iter().filter_map(spec).collect()
@@ -355,6 +435,7 @@ fn settings(
         flush_every: flush.every,
         sweep_every: config.webhook.as_ref().map_or(defaults::SWEEP, |webhook| webhook.sweep),
         journal_hold: JOURNAL_HOLD,
+        history: config.limits.history_changes_max > 0,
         takeover,
         started_at_us: clock.unix_us(),
         refused: refused.to_vec(),

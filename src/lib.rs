@@ -7,12 +7,14 @@
 //!  mysql -> flow::source -> flow::control -> sheetwire_engine -> flow::asks -> sheets
 //!    ^                         ^     |                              |    ^
 //!    | SELECT by key           |     v                              v    |
-//!    `---------------------- flow::asks <------ answers -------- store (sled)
+//!    |---------------------- flow::asks <------ answers -------- store (sled)
+//!    | one transaction            |
+//!    `-- mysql::writer <----------'
 //! ```
 //!
 //! A changed row goes from left to right: [`mysql::binlog`] reads and decodes it, [`flow::source`] hands it on,
 //! [`flow::control`] tells the engine, the engine decides, [`store`] makes it durable, [`sheets`] writes it and brings back what was
-//! there before. What is wrong with a row is found in the engine; what is wrong with bytes, in a door.
+//! there before. An edit in the sheet goes back the same way round: a sweep reads it, the engine decides, [`mysql::writer`] writes it. What is wrong with a row is found in the engine; what is wrong with bytes, in a door.
 
 pub mod app;
 pub mod cli;
@@ -24,6 +26,7 @@ pub mod store;
 pub mod ports;
 
 pub mod config;
+mod policy;
 
 pub mod clock;
 pub mod fault;

@@ -3,8 +3,9 @@
 use std::{future::Future, pin::Pin};
 
 use sheetwire_engine::{
-    batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabImage, TabRead, WriteOutcome},
+    batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabRead, TabsImage, WriteOutcome},
     change::{Row, RowChange, TableId},
+    intent::{CommitOutcome, Intent, PrepareOutcome, WriterFailure},
     position::Position,
     state::{Image, PendingRow, RowKey, StoreStep},
     value::{Column, Value},
@@ -50,6 +51,9 @@ pub enum SourceEvent {
         table: TableId,
         /// What its rows are now, in the order of the log.
         changes: Vec<RowChange>,
+        /// When the transaction was committed on the server in microseconds since the Unix epoch, or, where the log does not tell that ahead,
+        /// when the statement ran (seconds' precision); 0 when unknown.
+        at_us: i64,
     },
     /// A transaction ended, ours or foreign: everything before is consumed up to this position.
     Commit {
@@ -124,12 +128,12 @@ pub trait SheetSink: Send + Sync {
     /// Tabs, fence and journal header of a spreadsheet.
     fn open<'a>(&'a self, spreadsheet: &'a str) -> Ask<'a, Result<SpreadsheetImage, ReadFailure>>;
 
-    /// Parts of tabs, all in one request, so that no row can move between two parts.
+    /// Parts of tabs and the fence, all in one request, so that no row can move and no batch arrive between two parts.
     fn read<'a>(
         &'a self,
         spreadsheet: &'a str,
         tabs: &'a [TabRead],
-    ) -> Ask<'a, Result<Vec<TabImage>, ReadFailure>>;
+    ) -> Ask<'a, Result<TabsImage, ReadFailure>>;
 
     /// Sends a batch once. Never retries by itself.
     fn write<'a>(&'a self, batch: &'a Batch) -> Ask<'a, WriteOutcome>;
@@ -137,6 +141,23 @@ pub trait SheetSink: Send + Sync {
     /// The journal as it stands, read with the layout of `batch`; `None` where the journal tab is gone. When the header names another
     /// batch, `tabs` is empty.
     fn journal<'a>(&'a self, batch: &'a Batch) -> Ask<'a, Result<Option<Journal>, ReadFailure>>;
+}
+
+/// Writes rows of mapped tables, over one session that holds the pipeline's lock.
+pub trait DatabaseWriter: Send + Sync {
+    /// Opens the session, in place of an older one, and takes the lock on it; gives what the server has executed by then.
+    fn open(&self) -> Ask<'_, Result<Position, WriterFailure>>;
+
+    /// Begins a transaction, locks, compares, writes and reads back row by row, and keeps it open. In every case but
+    /// [`PrepareOutcome::Ready`] it was rolled back.
+    fn prepare<'a>(&'a self, intent: &'a Intent) -> Ask<'a, PrepareOutcome>;
+
+    /// Commits what was prepared, once. Never tries again by itself.
+    fn commit(&self, intent: u64) -> Ask<'_, CommitOutcome>;
+
+    /// Returns when the open session turns out to be gone while nothing was asked of it, with the reason; with none when it was given up
+    /// by something that was asked. Cancel-safe.
+    fn lost(&self) -> Ask<'_, Option<String>>;
 }
 
 /// Keeps what a restart needs.

@@ -21,6 +21,7 @@ const RANKS: &[&[&str]] = &[
     &["app"],
     // Doors and corridor: none of them knows another.
     &["flow", "mysql", "sheets", "store", "webhook", "status"],
+    &["policy"],
     &["ports"],
     &["config"],
     &["telemetry", "clock"],

@@ -8,8 +8,10 @@ mod verify;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use sheetwire_engine::merge::Side;
 
 use crate::{
+    app::Orders,
     config::{self, Loaded, LogFormat},
     fault::Fault,
     telemetry::{self, Redact},
@@ -48,6 +50,12 @@ enum Verb {
         /// Take spreadsheets over from another instance that is gone for good.
         #[arg(long)]
         takeover: bool,
+        /// Whose values stand, database or sheet, where a two-way tab differs from its table when it is first taken in.
+        #[arg(long, value_name = "SIDE", value_parser = side)]
+        adopt: Option<Side>,
+        /// Write everything that decides what is done, cell values included, into this file, for a report of a fault.
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// How the running pipeline is.
     Status {
@@ -90,9 +98,20 @@ fn act(arguments: &Arguments, redact: &Redact) -> Result<ExitCode, Fault> {
     }
     match &arguments.verb {
         Verb::Check { offline, json } => block_on(check::check(config, *offline, *json)),
-        Verb::Run { takeover } => block_on(run::run(config, *takeover)),
+        Verb::Run { takeover, adopt, record } => {
+            let orders = Orders { takeover: *takeover, adopt: *adopt, record: record.clone() };
+            block_on(run::run(config, orders))
+        }
         Verb::Status { json, health } => block_on(status::status(config, *json, *health)),
         Verb::Verify { json } => block_on(verify::verify(config, *json)),
+    }
+}
+
+fn side(text: &str) -> Result<Side, String> {
+    match text {
+        "database" => Ok(Side::Database),
+        "sheet" => Ok(Side::Sheet),
+        _ => Err("it is database or sheet".to_owned()),
     }
 }
 

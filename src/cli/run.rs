@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{app, config::Config, fault::Fault};
+use crate::{
+    app::{self, Orders},
+    config::Config,
+    fault::Fault,
+};
 
 /// Runs until SIGTERM, SIGINT or a fault.
-pub(super) async fn run(config: Config, takeover: bool) -> Result<ExitCode, Fault> {
+pub(super) async fn run(config: Config, orders: Orders) -> Result<ExitCode, Fault> {
     let cannot = |error: std::io::Error| {
         Fault::Configuration(format!("signals cannot be caught on this system: {error}"))
     };
@@ -20,6 +24,6 @@ pub(super) async fn run(config: Config, takeover: bool) -> Result<ExitCode, Faul
         }
         tracing::info!("stopping: flushing what the quota allows, a second signal is not needed");
     };
-    app::run(config, takeover, shutdown).await?;
+    app::run(config, orders, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use sheetwire_engine::engine::Status;
+use sheetwire_engine::engine::{Status, TabStatus, WriterStatus};
 
 use super::say;
 use crate::{
@@ -100,6 +100,7 @@ fn print(config: &Config, status: &Status) {
             denied.unwrap_or_default()
         ));
     }
+    print_writer(&status.writer);
     say(&format!(
         "{:<40} {:>9} {:>9} {:>7} {:>9}  STATE",
         "TABLE", "ROWS", "PENDING", "FROZEN", "STRANGERS"
@@ -118,8 +119,43 @@ fn print(config: &Config, status: &Status) {
             if table.set_aside { "SET ASIDE: " } else { "" },
             table.state
         ));
+        if let Some(inbound) = inbound(table) {
+            say(&inbound);
+        }
     }
     if status.tables.iter().any(|table| table.set_aside) {
         say(&format!("tables that are set aside: {}", app::AFTER_A_CURE));
     }
+}
+
+/// The connection that writes to the database, where there is one.
+fn print_writer(writer: &WriterStatus) {
+    if writer.phase == "unused" {
+        return;
+    }
+    let waits = writer.waits.as_ref().map(|why| format!("   WAITS: {why}"));
+    say(&format!(
+        "writer   {}   {} transactions the log has not caught up with{}",
+        writer.phase,
+        writer.intents,
+        waits.unwrap_or_default()
+    ));
+}
+
+/// What is on its way from a two-way tab to the database, or waits for somebody.
+fn inbound(table: &TabStatus) -> Option<String> {
+    if !table.inbound {
+        return None;
+    }
+    let counted = [
+        (table.due, "for the database"),
+        (table.held, "held until a person decides"),
+        (table.drafts, "new and incomplete"),
+        (table.refused, "refused by the database"),
+        (table.open, "open conflicts"),
+    ];
+    let words = counted.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = words.map(|(count, what)| format!("{count} {what}")).collect();
+    let paused = if table.paused { "paused; " } else { "" };
+    (!words.is_empty() || table.paused).then(|| format!("  {paused}{}", words.join(", ")))
 }

@@ -129,9 +129,14 @@ async fn read_tab(doorway: &Doorway, spec: &TabSpec) -> Result<TabImage, Fault> 
             spec.spreadsheet, spec.title
         )));
     };
-    let read = TabRead { sheet_id: tab.sheet_id, header_row: spec.header_row, columns: None };
+    let read =
+        TabRead { sheet_id: tab.sheet_id, header_row: spec.header_row, columns: None, rows: None };
     let images = doorway.sheets.read(&spec.spreadsheet, &[read]).await.map_err(refused)?;
-    images.into_iter().next().ok_or_else(|| Fault::Google("Google answered without a tab".into()))
+    images
+        .tabs
+        .into_iter()
+        .next()
+        .ok_or_else(|| Fault::Google("Google answered without a tab".into()))
 }
 
 pub(super) fn refused(failure: ReadFailure) -> Fault {

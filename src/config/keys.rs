@@ -61,6 +61,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("status.listen", Kind::Text),
     ("limits.rows_pending_max", Kind::Integer),
     ("limits.chunk_rows", Kind::Integer),
+    ("limits.history_changes_max", Kind::Integer),
     ("log.format", Kind::Text),
     ("log.filter", Kind::Text),
     ("table[].from", Kind::Text),

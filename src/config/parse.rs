@@ -255,6 +255,11 @@ fn limits(section: &Section<'_>) -> Limits {
             defaults::ROWS_PENDING_MAX,
         ),
         chunk_rows: section.count("chunk_rows", 1..=100_000, defaults::CHUNK_ROWS),
+        history_changes_max: section.count(
+            "history_changes_max",
+            0..=100_000_000,
+            defaults::HISTORY_CHANGES_MAX,
+        ),
     }
 }
 

@@ -101,9 +101,9 @@ fn table(section: &Section<'_>) -> Table {
 /// Which directions this version carries; the only place that says so.
 pub(super) fn served(direction: Direction) -> Result<(), &'static str> {
     match direction {
-        Direction::ToSheet => Ok(()),
-        Direction::ToDatabase | Direction::Both => Err(
-            "must be \"to_sheet\" in this version: writing to the database comes with the next one",
+        Direction::ToSheet | Direction::Both => Ok(()),
+        Direction::ToDatabase => Err(
+            "must be \"to_sheet\" or \"both\" in this version: one way to the database comes with the next one",
         ),
     }
 }

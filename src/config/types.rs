@@ -42,6 +42,8 @@ pub mod defaults {
     pub const ROWS_PENDING_MAX: usize = 200_000;
     /// Rows of one SELECT of a first copy: a fraction of a second on the server.
     pub const CHUNK_ROWS: usize = 5_000;
+    /// About a day of a busy table, a few tens of MB on disk.
+    pub const HISTORY_CHANGES_MAX: usize = 100_000;
     /// What happened, not how.
     pub const LOG_FILTER: &str = "info";
     /// The first row.
@@ -249,6 +251,8 @@ pub struct Limits {
     pub rows_pending_max: usize,
     /// Rows of one SELECT of a first copy.
     pub chunk_rows: usize,
+    /// Changes of rows that are kept for people who ask later; 0 keeps none.
+    pub history_changes_max: usize,
 }
 
 /// What is logged, and how.

@@ -6,6 +6,7 @@ use sheetwire_engine::{
     batch::Batch,
     change::TableId,
     door::{Action, Input},
+    intent::Intent,
     position::Position,
     state::{RowKey, StoreStep},
     value::Value,
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::{
     fault::Fault,
     flow::hold,
-    ports::{MappedTable, RowSource, SheetSink, StateStore},
+    ports::{DatabaseWriter, MappedTable, RowSource, SheetSink, StateStore},
 };
 
 /// The doors a pipeline goes through.
@@ -25,6 +26,8 @@ pub struct Doors {
     pub sheets: Arc<dyn SheetSink>,
     /// Rows of the database.
     pub rows: Arc<dyn RowSource>,
+    /// Writes to the database; `None` where no table is two-way.
+    pub writer: Option<Arc<dyn DatabaseWriter>>,
     /// The store.
     pub store: Arc<dyn StateStore>,
     /// Mapped tables in configuration order.
@@ -42,12 +45,14 @@ impl std::fmt::Debug for Doors {
 pub struct Asks {
     doors: Doors,
     running: JoinSet<Result<Input, Fault>>,
+    /// Who watches the writer's session while nothing is asked of it.
+    watching: JoinSet<Option<String>>,
 }
 
 impl Asks {
     /// Nothing is asked yet.
     pub fn new(doors: Doors) -> Self {
-        Self { doors, running: JoinSet::new() }
+        Self { doors, running: JoinSet::new(), watching: JoinSet::new() }
     }
 
     /// Starts what the engine asks for. [`Action::Tell`] and [`Action::Stop`] are not questions and are ignored here.
@@ -72,24 +77,74 @@ impl Asks {
                 self.spawn(chunk(doors, table, after, (limit, contains)));
             }
             Action::Load { table, keys } => self.spawn(async move { load(&doors, table, keys) }),
+            Action::OpenWriter => {
+                self.spawn(async move {
+                    Ok(Input::WriterOpened { answer: writer(&doors)?.open().await })
+                });
+            }
+            Action::Prepare { intent } => self.spawn(prepare(doors, intent)),
+            Action::Commit { intent } => self.spawn(commit(doors, intent)),
             Action::Tell(_) | Action::Stop { .. } => {}
         }
     }
 
-    /// The next answer. Cancel-safe; waits for ever when nothing is asked.
+    /// The next answer, or that the writer's session is gone. Cancel-safe; waits for ever when nothing is asked.
     pub async fn next(&mut self) -> Result<Input, Fault> {
-        match self.running.join_next().await {
-            Some(Ok(answer)) => answer,
-            Some(Err(broken)) => {
-                Err(Fault::Configuration(format!("a task broke, please report it: {broken}")))
+        loop {
+            let input = tokio::select! {
+                biased;
+                Some(answer) = self.running.join_next() => Some(joined(answer)??),
+                Some(gone) = self.watching.join_next() => {
+                    // Another session has taken the place of the one that was watched.
+                    joined(gone)?.map(|reason| Input::WriterLost { reason })
+                }
+                else => std::future::pending().await,
+            };
+            if matches!(input, Some(Input::WriterOpened { answer: Ok(_) })) {
+                self.watch();
             }
-            None => std::future::pending().await,
+            if let Some(input) = input {
+                return Ok(input);
+            }
         }
+    }
+
+    /// Says when the writer's session is gone, until another one takes its place.
+    fn watch(&mut self) {
+        let Some(writer) = self.doors.writer.clone() else { return };
+        // One at a time: the one before ends by itself when its session was replaced.
+        self.watching.spawn(async move { writer.lost().await });
     }
 
     fn spawn(&mut self, ask: impl Future<Output = Result<Input, Fault>> + Send + 'static) {
         self.running.spawn(ask);
     }
+}
+
+fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T, Fault> {
+    ended
+        .map_err(|broken| Fault::Configuration(format!("a task broke, please report it: {broken}")))
+}
+
+fn writer(doors: &Doors) -> Result<&dyn DatabaseWriter, Fault> {
+    doors.writer.as_deref().ok_or_else(|| {
+        Fault::Configuration(
+            "a table that is not two-way was to be written, please report it".into(),
+        )
+    })
+}
+
+async fn prepare(doors: Doors, intent: Intent) -> Result<Input, Fault> {
+    let outcome = writer(&doors)?.prepare(&intent).await;
+    hold::here(hold::PREPARED).await;
+    Ok(Input::Prepared { intent: intent.id, outcome })
+}
+
+async fn commit(doors: Doors, intent: u64) -> Result<Input, Fault> {
+    hold::here(hold::BEFORE_COMMIT).await;
+    let outcome = writer(&doors)?.commit(intent).await;
+    hold::here(hold::COMMITTED).await;
+    Ok(Input::Committed { intent, outcome })
 }
 
 async fn store(doors: Doors, ticket: u64, steps: Vec<StoreStep>) -> Result<Input, Fault> {

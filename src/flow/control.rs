@@ -1,13 +1,18 @@
 //! Owns the engine: one loop, one `select!`.
 
 use sheetwire_engine::{
-    door::{Action, Input, Notice},
-    engine::{Engine, Status},
+    door::{Action, Input},
+    engine::Status,
     time::Moment,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{clock::Clock, fault::Fault, flow::asks::Asks, ports::SourceEvent};
+use crate::{
+    clock::Clock,
+    fault::Fault,
+    flow::{asks::Asks, herald::Herald, recorder::Recorded},
+    ports::SourceEvent,
+};
 
 /// A question from outside to the running pipeline.
 #[derive(Debug)]
@@ -21,10 +26,10 @@ pub enum Question {
 /// The control loop of one pipeline.
 #[derive(Debug)]
 pub struct Control {
-    engine: Engine,
+    recorded: Recorded,
     asks: Asks,
     clock: Clock,
-    tables: Vec<String>,
+    herald: Herald,
 }
 
 /// Events are absorbed so many at a time before the engine is asked again.
@@ -32,8 +37,8 @@ const EVENTS_AT_ONCE: usize = 64;
 
 impl Control {
     /// A loop around an engine; `tables` are the configured names, for people.
-    pub fn new(engine: Engine, asks: Asks, clock: Clock, tables: &[String]) -> Self {
-        Self { engine, asks, clock, tables: tables.to_vec() }
+    pub fn new(recorded: Recorded, asks: Asks, clock: Clock, tables: &[String]) -> Self {
+        Self { recorded, asks, clock, herald: Herald::new(tables) }
     }
 
     /// Runs until a fault or until `shutdown` resolves; then drains for at most `grace`: what is pending goes to the sheets as far as the quota
@@ -47,7 +52,7 @@ impl Control {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             self.act()?;
-            let wake = self.engine.wake();
+            let wake = self.recorded.engine().wake();
             tokio::select! {
                 biased;
                 // 1. Being asked to stop comes before more work.
@@ -57,7 +62,7 @@ impl Control {
                 // 3. People waiting at a terminal.
                 Some(question) = questions.recv() => self.reply(question),
                 // 4. The stream, as long as the store keeps up.
-                Some(event) = events.recv(), if self.engine.wants_changes() => {
+                Some(event) = events.recv(), if self.recorded.engine().wants_changes() => {
                     self.absorb(event);
                     for _ in 1..EVENTS_AT_ONCE {
                         let Ok(event) = events.try_recv() else { break };
@@ -75,9 +80,9 @@ impl Control {
     async fn drain(&mut self, questions: &mut mpsc::Receiver<Question>) -> Result<(), Fault> {
         const GRACE: std::time::Duration = std::time::Duration::from_secs(20);
         let end = self.clock.now() + GRACE;
-        while !self.engine.is_idle() && self.clock.now() < end {
+        while !self.recorded.engine().is_idle() && self.clock.now() < end {
             self.act()?;
-            let wake = self.engine.wake();
+            let wake = self.recorded.engine().wake();
             tokio::select! {
                 biased;
                 answer = self.asks.next() => self.handle(answer?),
@@ -87,7 +92,7 @@ impl Control {
             }
         }
         self.save().await?;
-        let status = self.engine.status();
+        let status = self.recorded.engine().status();
         let pending: usize = status.tables.iter().map(|table| table.pending).sum();
         tracing::info!(pending, position = status.position, "stopped");
         Ok(())
@@ -95,8 +100,8 @@ impl Control {
 
     /// Makes everything durable that is not yet.
     async fn save(&mut self) -> Result<(), Fault> {
-        while self.engine.has_unsaved() {
-            self.engine.hurry();
+        while self.recorded.engine().has_unsaved() {
+            self.recorded.hurry();
             self.act()?;
             let answer = self.asks.next().await?;
             self.handle(answer);
@@ -111,9 +116,9 @@ impl Control {
     /// Does everything that the engine wants done now.
     fn act(&mut self) -> Result<(), Fault> {
         let now = self.now();
-        while let Some(action) = self.engine.poll(now) {
+        for action in self.recorded.poll(now) {
             match action {
-                Action::Tell(notice) => self.tell(&notice),
+                Action::Tell(notice) => self.herald.tell(&notice),
                 Action::Stop { reason } => return Err(Fault::AnotherInstance(reason)),
                 question => self.asks.start(question),
             }
@@ -123,12 +128,14 @@ impl Control {
 
     fn handle(&mut self, input: Input) {
         let now = self.now();
-        self.engine.handle(input, now);
+        self.recorded.handle(input, now);
     }
 
     fn absorb(&mut self, event: SourceEvent) {
         match event {
-            SourceEvent::Rows { table, changes } => self.handle(Input::Rows { table, changes }),
+            SourceEvent::Rows { table, changes, at_us } => {
+                self.handle(Input::Rows { table, changes, at_us });
+            }
             SourceEvent::Commit { position, .. } => self.handle(Input::Commit { position }),
             SourceEvent::Heartbeat => {}
             SourceEvent::TableSetAside { table, reason } => {
@@ -146,58 +153,8 @@ impl Control {
                 asker
             }
         };
-        if asker.send(self.engine.status()).is_err() {
+        if asker.send(self.recorded.engine().status()).is_err() {
             tracing::debug!("the asker has gone");
-        }
-    }
-
-    fn name(&self, table: sheetwire_engine::change::TableId) -> &str {
-        self.tables.get(usize::from(table.0)).map_or("?", String::as_str)
-    }
-
-    fn tell(&self, notice: &Notice) {
-        match notice {
-            Notice::Flushed { spreadsheet, sequence, tables } => {
-                for (table, [written, added, removed]) in tables {
-                    let table = self.name(*table);
-                    tracing::info!(
-                        table,
-                        written,
-                        added,
-                        removed,
-                        spreadsheet,
-                        sequence,
-                        "in the sheet"
-                    );
-                }
-            }
-            Notice::Copied { table } => tracing::info!(table = self.name(*table), "copy complete"),
-            Notice::SetAside { table, reason } => {
-                let table = self.name(*table);
-                let then = "mend that, then restart: the table is copied again";
-                tracing::error!(table, reason, "table set aside; {then}");
-            }
-            Notice::RowsMoved { table, rows } => {
-                let table = self.name(*table);
-                tracing::warn!(table, rows, "rows had moved; putting them back");
-            }
-            Notice::Conflicts { table, cells } => {
-                let table = self.name(*table);
-                tracing::warn!(table, cells, "values kept in the conflict log");
-            }
-            Notice::AnswerLost { spreadsheet, reason } => {
-                tracing::warn!(spreadsheet, reason, "answer lost; finding out");
-            }
-            Notice::AnswerFound { spreadsheet, applied } => {
-                tracing::info!(spreadsheet, applied, "found out what became of the batch");
-            }
-            Notice::Throttled { spreadsheet } => {
-                tracing::warn!(spreadsheet, "Google says 429; holding back");
-            }
-            Notice::Denied { spreadsheet, message } => tracing::error!(spreadsheet, message),
-            Notice::JournalGone { spreadsheet } => {
-                tracing::error!(spreadsheet, "journal gone or old; holding writes, then comparing");
-            }
         }
     }
 }

@@ -30,7 +30,7 @@ impl Filter {
     /// Takes an event. What goes on in its place is asked for with [`Filter::next`], until there is no more.
     pub fn take(&mut self, event: SourceEvent, tables: &[MappedTable]) -> Result<(), Fault> {
         match event {
-            SourceEvent::Rows { table, changes } if filtered(tables, table).is_some() => {
+            SourceEvent::Rows { table, changes, .. } if filtered(tables, table).is_some() => {
                 // Only the key is needed: the row is read again.
                 changes.iter().try_for_each(|change| self.held.push(table, &change.key))
             }
@@ -48,10 +48,11 @@ impl Filter {
         tables: &[MappedTable],
         rows: &dyn RowSource,
     ) -> Result<Option<SourceEvent>, Fault> {
-        if let Some(SourceEvent::Commit { position, .. }) = &self.next {
+        if let Some(SourceEvent::Commit { position, committed_at_us }) = &self.next {
             while let Some((id, keys)) = self.held.take()? {
                 if let Some(table) = filtered(tables, id) {
-                    return evaluated(table, keys, position, rows).await.map(Some);
+                    let commit = (position, *committed_at_us);
+                    return evaluated(table, keys, commit, rows).await.map(Some);
                 }
             }
         }
@@ -67,7 +68,7 @@ fn filtered(tables: &[MappedTable], id: TableId) -> Option<&MappedTable> {
 async fn evaluated(
     table: &MappedTable,
     keys: Vec<Vec<Value>>,
-    committed: &Position,
+    (committed, at_us): (&Position, i64),
     rows: &dyn RowSource,
 ) -> Result<SourceEvent, Fault> {
     let mut wanted: BTreeMap<Vec<u8>, Option<Row>> = BTreeMap::new();
@@ -95,14 +96,14 @@ async fn evaluated(
         let after = wanted.get_mut(&bytes_of(&key)?).and_then(Option::take);
         changes.push(RowChange { key, after });
     }
-    Ok(SourceEvent::Rows { table: table.id, changes })
+    Ok(SourceEvent::Rows { table: table.id, changes, at_us })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
-    use sheetwire_engine::value::{Column, ColumnKind};
+    use sheetwire_engine::value::{Column, ColumnKind, Fill};
 
     use super::*;
     use crate::ports::{Ask, Chunk};
@@ -146,7 +147,12 @@ mod tests {
     }
 
     fn table(id: u16, filter: Option<&str>) -> MappedTable {
-        let column = |name: &str, kind| Column { name: name.into(), kind, nullable: false };
+        let column = |name: &str, kind| Column {
+            name: name.into(),
+            kind,
+            nullable: false,
+            fill: Fill::Nothing,
+        };
         let number = ColumnKind::Int { bits: 64, unsigned: false };
         MappedTable {
             id: TableId(id),
@@ -165,7 +171,7 @@ mod tests {
             key: vec![Value::Int(key)],
             after: Some(vec![Value::Int(key), old.clone()]),
         };
-        SourceEvent::Rows { table: TableId(table), changes: keys.map(change).collect() }
+        SourceEvent::Rows { table: TableId(table), changes: keys.map(change).collect(), at_us: 3 }
     }
 
     async fn passed(filter: &mut Filter, event: SourceEvent, rows: &Even) -> Vec<SourceEvent> {
@@ -189,12 +195,12 @@ mod tests {
             [SourceEvent::Heartbeat]
         );
         assert!(rows.0.lock().unwrap().is_empty(), "it was asked before the commit");
-        let commit = SourceEvent::Commit { position: committed(), committed_at_us: 0 };
+        let commit = SourceEvent::Commit { position: committed(), committed_at_us: 7 };
         let changes = vec![
             RowChange { key: vec![Value::Int(3)], after: None },
             RowChange { key: vec![Value::Int(2)], after: Some(row(&Value::Int(2))) },
         ];
-        let evaluated = SourceEvent::Rows { table: TableId(0), changes };
+        let evaluated = SourceEvent::Rows { table: TableId(0), changes, at_us: 7 };
         assert_eq!(passed(&mut filter, commit.clone(), &rows).await, [evaluated, commit.clone()]);
         assert_eq!(*rows.0.lock().unwrap(), [2]);
         assert_eq!(passed(&mut filter, commit.clone(), &rows).await, [commit]);

@@ -5,6 +5,13 @@ pub const BEFORE_SEND: &str = "before_send";
 /// Between Google's answer and its way into the store.
 pub const ANSWERED: &str = "answered";
 
+/// Between the writing of rows and what is made of it.
+pub const PREPARED: &str = "prepared";
+/// Between a transaction that is durable and its `COMMIT`.
+pub const BEFORE_COMMIT: &str = "before_commit";
+/// Between a `COMMIT` and its way into the store.
+pub const COMMITTED: &str = "committed";
+
 /// Between the writing of a step list and its flush to the disk.
 pub const STORE_FLUSH: &str = "store_flush";
 

@@ -1,6 +1,6 @@
 //! Column types: from the server's words to [`ColumnKind`], with a sentence for those that are not carried.
 
-use sheetwire_engine::value::ColumnKind;
+use sheetwire_engine::value::{ColumnKind, Fill};
 
 /// Character sets of several bytes a character other than Unicode's, which we have no tables for.
 const MULTI_BYTE: [&str; 9] =
@@ -31,12 +31,33 @@ pub struct Described {
     pub length: u64,
     /// `INVISIBLE`, `STORED GENERATED` and the like.
     pub extra: String,
+    /// The default, as the server prints it.
+    pub default: Option<String>,
 }
 
 impl Described {
     /// Whether `SELECT *` leaves it out.
     pub fn is_invisible(&self) -> bool {
         self.extra.to_uppercase().contains("INVISIBLE")
+    }
+
+    /// What the server puts into it when a new row leaves it out.
+    pub fn fill(&self, mariadb: bool) -> Fill {
+        let extra = self.extra.to_uppercase();
+        // `DEFAULT_GENERATED` is a computed default, and writable.
+        let computed = |word: &str| matches!(word, "GENERATED" | "PERSISTENT");
+        if extra.split_whitespace().any(computed) {
+            return Fill::Generated;
+        }
+        if extra.contains("AUTO_INCREMENT") {
+            return Fill::AutoIncrement;
+        }
+        // MariaDB spells the default of a column that has none, but may be NULL, as a word.
+        match self.default.as_deref() {
+            Some("NULL") if mariadb => Fill::Nothing,
+            Some(_) => Fill::Default,
+            None => Fill::Nothing,
+        }
     }
 
     /// Labels of an `ENUM` or `SET`.
@@ -151,6 +172,25 @@ mod tests {
     #[test]
     fn labels_keep_quotes_commas_and_backslashes() {
         assert_eq!(labels(r"enum('a','b''c','d,e','','f\\g')"), ["a", "b'c", "d,e", "", r"f\g"]);
+    }
+
+    #[test]
+    fn a_column_that_is_left_out_is_filled_as_its_description_says() {
+        let fill = |extra: &str, default: Option<&str>, mariadb| {
+            let column = Described {
+                extra: extra.into(),
+                default: default.map(Into::into),
+                ..column("int", "int")
+            };
+            column.fill(mariadb)
+        };
+        assert_eq!(fill("auto_increment", None, false), Fill::AutoIncrement);
+        assert_eq!(fill("STORED GENERATED", None, false), Fill::Generated);
+        assert_eq!(fill("VIRTUAL GENERATED INVISIBLE", Some("NULL"), true), Fill::Generated);
+        assert_eq!(fill("DEFAULT_GENERATED", Some("uuid()"), false), Fill::Default);
+        assert_eq!(fill("", Some("NULL"), true), Fill::Nothing);
+        assert_eq!(fill("", Some("NULL"), false), Fill::Default);
+        assert_eq!(fill("", None, false), Fill::Nothing);
     }
 
     #[test]

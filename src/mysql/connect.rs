@@ -107,6 +107,15 @@ pub fn install_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// Why a statement gave nothing.
+#[derive(Debug)]
+pub enum Setback {
+    /// The server says no, and the session goes on.
+    Refused(mysql_async::ServerError),
+    /// Nobody knows what became of it, and the session is gone.
+    Lost(String),
+}
+
 /// An open session: UTC, utf8mb4, no surprising SQL mode, and a limit on every wait.
 ///
 /// Not cancel-safe: a session whose call was dropped half-way must be dropped too.
@@ -175,6 +184,36 @@ impl Session {
     pub async fn exec(&mut self, sql: &str, params: impl Into<Params>) -> Result<Vec<Row>, Fault> {
         let asking = Box::pin(self.conn.exec::<Row, _, _>(sql, params.into()));
         within(asking, self.answer_within, &self.place, sql).await
+    }
+
+    /// As [`Session::exec`], for a caller that judges the server's refusals by itself. Behind [`Setback::Lost`] the session must be dropped.
+    pub async fn attempt(
+        &mut self,
+        sql: &str,
+        params: impl Into<Params>,
+    ) -> Result<Vec<Row>, Setback> {
+        let asking = Box::pin(self.conn.exec::<Row, _, _>(sql, params.into()));
+        match timeout(self.answer_within, asking).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(mysql_async::Error::Server(refused))) => Err(Setback::Refused(refused)),
+            Ok(Err(error)) => Err(Setback::Lost(format!("{}: {error}", self.place))),
+            Err(_) => Err(Setback::Lost(format!(
+                "{} did not answer within {:?}",
+                self.place, self.answer_within
+            ))),
+        }
+    }
+
+    /// The number that the last statement drew for an `AUTO_INCREMENT` column, where it did.
+    pub fn last_insert_id(&self) -> Option<u64> {
+        self.conn.last_insert_id()
+    }
+
+    /// Ends it in order, so that the server lets go of what it holds at once.
+    pub async fn close(self) {
+        let ending = Box::pin(self.conn.disconnect());
+        // A server that does not hear it finds out by itself.
+        drop(timeout(self.answer_within, ending).await);
     }
 
     /// The first column of the first row as text; `None` for no row or NULL.

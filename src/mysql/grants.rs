@@ -55,7 +55,7 @@ fn ungranted(what: &str, found: &str, cure: &str) -> Finding {
 }
 
 /// The account the server took us for, quoted.
-async fn account(session: &mut Session) -> Result<String, Fault> {
+pub async fn account(session: &mut Session) -> Result<String, Fault> {
     let text = session.text("SELECT CURRENT_USER()").await?.unwrap_or_default();
     let (user, host) = text.rsplit_once('@').unwrap_or((&text, "%"));
     let quoted = |part: &str| format!("'{}'", part.replace('\'', "''"));

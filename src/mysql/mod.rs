@@ -18,3 +18,4 @@ pub mod select_value;
 pub mod snapshot;
 pub mod sql;
 pub mod standing;
+pub mod writer;

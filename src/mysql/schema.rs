@@ -113,7 +113,7 @@ async fn describe(session: &mut Session, found: &Found) -> Result<Vec<Described>
     let rows = session
         .exec(
             "SELECT COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME, \
-             NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_MAXIMUM_LENGTH, EXTRA \
+             NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_MAXIMUM_LENGTH, EXTRA, COLUMN_DEFAULT \
              FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
             (&found.database, &found.table),
         )
@@ -136,6 +136,7 @@ fn described(row: &SqlRow) -> Described {
         fsp: number(8),
         length: number(9),
         extra: word(10),
+        default: at(row, 11),
     }
 }
 
@@ -204,7 +205,8 @@ fn assemble(
         .iter()
         .map(|one| {
             let kind = column_kind(one, mariadb)?;
-            Ok(Column { name: one.name.clone(), kind, nullable: one.nullable })
+            let fill = one.fill(mariadb);
+            Ok(Column { name: one.name.clone(), kind, nullable: one.nullable, fill })
         })
         .collect::<Result<Vec<_>, String>>()?;
     let key = choose_key(&columns, keys)?;

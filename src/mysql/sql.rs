@@ -78,7 +78,7 @@ pub fn among(table: &MappedTable, keys: &[Vec<Value>]) -> (String, Vec<Param>) {
 }
 
 /// A bare parameter is compared as the column's type, but for decimals, which would be compared as doubles.
-fn place_holder(kind: &ColumnKind) -> String {
+pub fn place_holder(kind: &ColumnKind) -> String {
     match kind {
         ColumnKind::Decimal { precision, scale } => {
             format!("CAST(? AS DECIMAL({precision},{scale}))")
@@ -159,7 +159,12 @@ mod tests {
     use super::*;
 
     fn table() -> MappedTable {
-        let column = |name: &str, kind| Column { name: name.into(), kind, nullable: false };
+        let column = |name: &str, kind| Column {
+            name: name.into(),
+            kind,
+            nullable: false,
+            fill: sheetwire_engine::value::Fill::Nothing,
+        };
         MappedTable {
             id: TableId(0),
             database: "shop".into(),

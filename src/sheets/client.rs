@@ -2,17 +2,19 @@
 
 use sheetwire_engine::batch::{
     Batch, BatchId, Journal, JournalHeader, ReadFailure, SpreadsheetImage, TabImage, TabRead,
-    WriteOutcome,
+    TabWork, TabsImage, WriteOutcome,
 };
 
 use super::{
     auth::Credentials,
     failure::{CallFailure, Cure},
     known::{Atlas, Known},
+    reply,
     transport::{ClientOptions, Transport},
     wire::{
         self, Compiled, Surroundings,
         answer::{self, SheetAnswer, SheetsAnswer, TabRanges},
+        dress,
         fence::FenceKind,
         journal::{self, JournalTab},
         layout::JournalLayout,
@@ -120,7 +122,7 @@ impl SheetsClient {
     ) -> Result<Option<SheetAnswer>, CallFailure> {
         // The first row is read as a whole.
         let cells = cells.saturating_add(usize::try_from(tab.columns).unwrap_or(usize::MAX));
-        let size = (cells, self.crate_bytes);
+        let size = (wire::JOURNAL_FIELDS, cells, self.crate_bytes);
         let answer = self.transport.cells(spreadsheet, ranges, size).await?;
         Ok(answer.sheets.into_iter().find(|sheet| sheet.properties.sheet_id == tab.sheet_id))
     }
@@ -166,6 +168,7 @@ impl SheetsClient {
         };
         Ok(SpreadsheetImage {
             title: known.title,
+            locale: known.locale,
             tabs: known.tabs,
             fence,
             journal: header,
@@ -181,11 +184,17 @@ impl SheetsClient {
             Err(CallFailure::Ambiguous(reason)) => return WriteOutcome::NotSent { reason },
             Err(failure) => return refused_before(failure, &self.cure(spreadsheet)),
         };
+        let standing = match self.standing(batch, &known).await {
+            Ok(standing) => standing,
+            Err(CallFailure::Ambiguous(reason)) => return WriteOutcome::NotSent { reason },
+            Err(failure) => return refused_before(failure, &self.cure(spreadsheet)),
+        };
         let rows = batch.tabs.iter().map(|tab| known.tab(tab.sheet_id).map(|tab| tab.rows));
         let surroundings = Surroundings {
             kind: self.atlas.kind(spreadsheet, &known),
             journal: known.journal.as_ref(),
             rows: rows.collect(),
+            standing,
             crate_bytes: self.crate_bytes,
         };
         let mut compiled = match wire::compile(batch, &surroundings) {
@@ -214,6 +223,36 @@ impl SheetsClient {
         outcome
     }
 
+    /// What people say about the columns that a batch makes ours, fresh, where that matters.
+    async fn standing(
+        &self,
+        batch: &Batch,
+        known: &Known,
+    ) -> Result<Vec<dress::Standing>, CallFailure> {
+        let tab = |work: &TabWork| known.tab(work.sheet_id).filter(|_| dress::asks(work));
+        let ranges: Vec<String> = (batch.tabs.iter())
+            .filter_map(|work| Some((work, tab(work)?)))
+            .flat_map(|(work, tab)| dress::ranges(work, &tab.title, tab.rows))
+            .collect();
+        if ranges.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes = self.transport.get_bytes(&batch.spreadsheet, &ranges, dress::LOOK_FIELDS);
+        let answer = match bytes.await {
+            Ok(bytes) => reply::decode::<dress::StandingAnswer>(bytes).await?,
+            Err(CallFailure::Refused(refusal)) if refusal.is_about_a_range() => {
+                // A tab was renamed or made smaller: the next attempt looks again.
+                self.atlas.forget(&batch.spreadsheet);
+                return Err(CallFailure::NotSent(
+                    "a tab was renamed or resized meanwhile".to_owned(),
+                ));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let standing = |work| tab(work).map(|tab| answer.of(work, tab.rows)).unwrap_or_default();
+        Ok(batch.tabs.iter().map(standing).collect())
+    }
+
     async fn read_back(&self, batch: &Batch) -> Result<Option<Journal>, CallFailure> {
         let spreadsheet = batch.spreadsheet.as_str();
         let known = self.look(spreadsheet).await?;
@@ -234,16 +273,20 @@ impl SheetsClient {
         spreadsheet: &str,
         known: &Known,
         tabs: &[TabRead],
-    ) -> Result<Option<Vec<TabImage>>, CallFailure> {
+    ) -> Result<Option<TabsImage>, CallFailure> {
         let Some(asked) = all_ranges(known, tabs) else { return Ok(None) };
-        let ranges: Vec<String> =
+        let mut ranges: Vec<String> =
             asked.iter().flat_map(|asked| asked.ranges.iter().cloned()).collect();
-        let mut sheets = Vec::new();
+        ranges.extend(known.journal.as_ref().and_then(journal::first_cells));
+        let (mut sheets, mut fence) = (Vec::new(), known.fence);
         if !ranges.is_empty() {
             // Ranges are open at their end, and a tab may have grown since it was looked at: never through the crate.
-            let size = (usize::MAX, self.crate_bytes);
+            let size = (wire::READ_FIELDS, usize::MAX, self.crate_bytes);
             match self.transport.cells(spreadsheet, &ranges, size).await {
-                Ok(answer) => sheets = answer.sheets,
+                Ok(answer) => {
+                    fence = answer::fence(&answer, known.journal.as_ref());
+                    sheets = answer.sheets;
+                }
                 Err(CallFailure::Refused(refusal)) if refusal.is_about_a_range() => {
                     return Ok(None);
                 }
@@ -268,14 +311,14 @@ impl SheetsClient {
         for image in &images {
             self.atlas.keep_tab(spreadsheet, &image.properties);
         }
-        Ok(Some(images))
+        Ok(Some(TabsImage { fence, tabs: images }))
     }
 
     async fn read_tabs(
         &self,
         spreadsheet: &str,
         tabs: &[TabRead],
-    ) -> Result<Vec<TabImage>, ReadFailure> {
+    ) -> Result<TabsImage, ReadFailure> {
         let failed = |failure: CallFailure| failure.of_read(&self.cure(spreadsheet));
         if let Some(known) = self.atlas.recall(spreadsheet)
             && let Some(images) = self.read_once(spreadsheet, &known, tabs).await.map_err(failed)?
@@ -305,7 +348,7 @@ impl SheetSink for SheetsClient {
         &'a self,
         spreadsheet: &'a str,
         tabs: &'a [TabRead],
-    ) -> Ask<'a, Result<Vec<TabImage>, ReadFailure>> {
+    ) -> Ask<'a, Result<TabsImage, ReadFailure>> {
         Box::pin(self.read_tabs(spreadsheet, tabs))
     }
 
@@ -356,7 +399,14 @@ fn all_ranges(known: &Known, tabs: &[TabRead]) -> Option<Vec<TabRanges>> {
 
 /// A tab whose header row is not in its grid.
 fn empty_image(properties: &sheetwire_engine::batch::TabProperties) -> TabImage {
-    TabImage { properties: properties.clone(), header: Vec::new(), columns: Vec::new() }
+    TabImage {
+        properties: properties.clone(),
+        header: Vec::new(),
+        columns: Vec::new(),
+        bound: Vec::new(),
+        notes: Vec::new(),
+        header_notes: Vec::new(),
+    }
 }
 
 /// Ids go into the path of a URL, so nothing else than an id may.

@@ -19,6 +19,8 @@ use super::wire::{
 pub(super) struct Known {
     /// Title of the document.
     pub(super) title: String,
+    /// Its locale.
+    pub(super) locale: String,
     /// Every tab but the journal.
     pub(super) tabs: Vec<TabProperties>,
     /// The journal tab.
@@ -63,8 +65,9 @@ impl Known {
             (None, Some(tab)) if journal::is_fence_tab(tab.sheet_id) => Some(FenceKind::JournalTab),
             (None, _) => None,
         };
-        let title = answer.properties.and_then(|properties| properties.title).unwrap_or_default();
-        Self { title, tabs, journal, fence, kind }
+        let (title, locale) = answer.properties.map(|of| (of.title, of.locale)).unwrap_or_default();
+        let (title, locale) = (title.unwrap_or_default(), locale.unwrap_or_default());
+        Self { title, locale, tabs, journal, fence, kind }
     }
 
     /// Whether a tab that is not ours bears the title of the journal, so that the journal cannot be added.

@@ -39,7 +39,6 @@ use super::{
     hub::Hub,
     reply::{self, BatchReply},
     wire::{
-        READ_FIELDS,
         answer::SheetsAnswer,
         outgoing::{self, Outgoing},
     },
@@ -182,14 +181,14 @@ impl Transport {
         &self,
         spreadsheet: &str,
         ranges: &[String],
-        (cells, bytes): (usize, usize),
+        (fields, cells, bytes): (&str, usize, usize),
     ) -> Result<SheetsAnswer, CallFailure> {
         let length: usize = ranges.iter().map(|range| encoded(range).len()).sum();
         if outgoing::is_light(cells, bytes) && length < URL_BYTES_MAX {
-            let answer = self.hub.get(spreadsheet, ranges, READ_FIELDS).await?;
+            let answer = self.hub.get(spreadsheet, ranges, fields).await?;
             return reply::of_typed(Some(answer));
         }
-        reply::decode(self.get_bytes(spreadsheet, ranges, READ_FIELDS).await?).await
+        reply::decode(self.get_bytes(spreadsheet, ranges, fields).await?).await
     }
 
     /// `spreadsheets.batchUpdate`.

@@ -9,15 +9,18 @@
 //!        of the others: payload, next part
 //! ```
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sheetwire_engine::{
     change::TableId,
-    state::{Image, RowKey, StoreStep},
+    conflict::{ConflictRecord, Outcome},
+    state::{Image, Marker, RowKey, StoreStep},
 };
 use thiserror::Error;
 
 /// Version of the records. Raise it with every change of what they hold; `the_bytes_of_every_record_stay` fails otherwise.
-pub(super) const RECORD_VERSION: u8 = 1;
+pub(super) const RECORD_VERSION: u8 = 2;
 
 /// Bytes of payload in a piece: a node of sled holds up to about 26 entries, and must stay below 128 kB.
 const PIECE_BYTES: usize = 4 * 1024;
@@ -47,12 +50,26 @@ pub(super) enum Kind {
     Pending = 8,
     /// Base row.
     Base = 9,
+    /// What came of a conflict. Comes before the conflicts, so that a reader knows it when it meets them.
+    Outcome = 10,
     /// Conflict.
-    Conflict = 10,
+    Conflict = 11,
+    /// Transaction on the writer.
+    Intent = 12,
+    /// Number of the last transaction.
+    LastIntent = 13,
+    /// Window of a row.
+    Window = 14,
+    /// Marker of a row without a key.
+    Claim = 15,
+    /// Change of a row, for people who ask later.
+    History = 16,
+    /// A table that a person stopped.
+    Paused = 17,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 17] = [
         Self::Marker,
         Self::Seal,
         Self::Position,
@@ -62,7 +79,14 @@ impl Kind {
         Self::Repairs,
         Self::Pending,
         Self::Base,
+        Self::Outcome,
         Self::Conflict,
+        Self::Intent,
+        Self::LastIntent,
+        Self::Window,
+        Self::Claim,
+        Self::History,
+        Self::Paused,
     ];
 
     fn of(stem: &[u8]) -> Option<Self> {
@@ -82,7 +106,14 @@ impl Kind {
             Self::Repairs => "repairs",
             Self::Pending => "pending-row",
             Self::Base => "base-row",
+            Self::Outcome => "outcome",
             Self::Conflict => "conflict",
+            Self::Intent => "transaction",
+            Self::LastIntent => "last-transaction",
+            Self::Window => "window",
+            Self::Claim => "claim",
+            Self::History => "history",
+            Self::Paused => "paused-table",
         }
     }
 }
@@ -96,6 +127,8 @@ pub(super) enum Damage {
     Checksum(&'static str),
     #[error("a {0} record is of format {1}, and this version reads formats up to {RECORD_VERSION}")]
     Newer(&'static str, u8),
+    #[error("a {0} record is of format {1}, and this version reads format {RECORD_VERSION}")]
+    Older(&'static str, u8),
     #[error("a {0} record cannot be read")]
     Unreadable(&'static str),
     #[error("a record is of no known kind")]
@@ -107,8 +140,8 @@ pub(super) enum Damage {
 /// A stem and its payload; no payload means that the record goes.
 pub(super) type Change = (Vec<u8>, Option<Vec<u8>>);
 
-/// The change of the stored records that a step stands for.
-pub(super) fn change(step: &StoreStep) -> Result<Change, Damage> {
+/// The change of the stored records that a step stands for. `history` is the number of the next entry of the history.
+pub(super) fn change(step: &StoreStep, history: u64) -> Result<Change, Damage> {
     Ok(match step {
         StoreStep::Position(position) => {
             (bare(Kind::Position), Some(encode(Kind::Position, position)?))
@@ -136,16 +169,73 @@ pub(super) fn change(step: &StoreStep) -> Result<Change, Damage> {
             if repairs.is_empty() { None } else { Some(encode(Kind::Repairs, repairs)?) },
         ),
         StoreStep::Conflict(record) => {
-            (conflict_stem(record.id), Some(encode(Kind::Conflict, record)?))
+            (number_stem(Kind::Conflict, record.id), Some(encode(Kind::Conflict, record)?))
+        }
+        StoreStep::Outcome(id, outcome) => {
+            (number_stem(Kind::Outcome, *id), Some(encode(Kind::Outcome, outcome)?))
+        }
+        StoreStep::Intent(intent) => {
+            (number_stem(Kind::Intent, intent.id), Some(encode(Kind::Intent, intent)?))
+        }
+        StoreStep::IntentGone(id) => (number_stem(Kind::Intent, *id), None),
+        StoreStep::Window(table, key, window) => {
+            (row_stem(Kind::Window, *table, key), Some(encode(Kind::Window, window)?))
+        }
+        StoreStep::WindowGone(table, key) => (row_stem(Kind::Window, *table, key), None),
+        StoreStep::Claim(table, marker, claim) => {
+            (marker_stem(*table, marker), Some(encode(Kind::Claim, claim)?))
+        }
+        StoreStep::ClaimGone(table, marker) => (marker_stem(*table, marker), None),
+        StoreStep::History(entry) => {
+            (number_stem(Kind::History, history), Some(encode(Kind::History, entry)?))
+        }
+        StoreStep::Paused(table, paused) => {
+            (table_stem(Kind::Paused, *table), if *paused { Some(Vec::new()) } else { None })
         }
     })
 }
 
-/// Puts a record into the image.
-pub(super) fn place(image: &mut Image, record: &Record) -> Result<(), Damage> {
+/// An image that is being put together of records, in the order of their keys.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    image: Image,
+    outcomes: BTreeMap<u64, Outcome>,
+}
+
+impl Draft {
+    /// Puts a record in.
+    pub(super) fn place(&mut self, record: &Record) -> Result<(), Damage> {
+        match record.kind {
+            Kind::Outcome => drop(self.outcomes.insert(record.number()?, record.decode()?)),
+            Kind::Conflict => {
+                self.image.last_conflict = record.number()?;
+                let conflict = self.conflict(record)?;
+                if conflict.outcome.is_open() {
+                    self.image.open_conflicts.push(conflict);
+                }
+            }
+            _ => place(&mut self.image, record)?,
+        }
+        Ok(())
+    }
+
+    /// A conflict as it stands now: what came of it is known before it comes by.
+    pub(super) fn conflict(&self, record: &Record) -> Result<ConflictRecord, Damage> {
+        let conflict: ConflictRecord = record.decode()?;
+        let outcome = self.outcomes.get(&conflict.id).copied().unwrap_or(conflict.outcome);
+        Ok(ConflictRecord { outcome, ..conflict })
+    }
+
+    /// No record is left.
+    pub(super) fn finish(self) -> Image {
+        self.image
+    }
+}
+
+fn place(image: &mut Image, record: &Record) -> Result<(), Damage> {
     let rest = record.stem.get(1..).unwrap_or_default();
     match record.kind {
-        Kind::Marker | Kind::Seal => {}
+        Kind::Marker | Kind::Seal | Kind::History | Kind::Outcome | Kind::Conflict => {}
         Kind::Position => image.position = Some(record.decode()?),
         Kind::Fence => image.fences.push((record.text(rest)?, record.decode()?)),
         Kind::InFlight => image.in_flight.push((record.text(rest)?, record.decode()?)),
@@ -159,10 +249,17 @@ pub(super) fn place(image: &mut Image, record: &Record) -> Result<(), Damage> {
             let (table, key) = record.row(rest)?;
             image.base.push((table, key, record.decode()?));
         }
-        Kind::Conflict => {
-            let id = rest.try_into().map(u64::from_be_bytes);
-            image.last_conflict = id.map_err(|_| Damage::Unreadable(record.kind.name()))?;
+        Kind::Intent => image.intents.push(record.decode()?),
+        Kind::LastIntent => image.last_intent = record.decode()?,
+        Kind::Window => {
+            let (table, key) = record.row(rest)?;
+            image.windows.push((table, key, record.decode()?));
         }
+        Kind::Claim => {
+            let (table, key) = record.row(rest)?;
+            image.claims.push((table, Marker(key.0), record.decode()?));
+        }
+        Kind::Paused => image.paused.push(record.table(rest)?.0),
     }
     Ok(())
 }
@@ -195,11 +292,22 @@ fn text_stem(kind: Kind, text: &str) -> Vec<u8> {
     stem
 }
 
-/// Stem of a conflict's record.
-pub(super) fn conflict_stem(id: u64) -> Vec<u8> {
-    let mut stem = bare(Kind::Conflict);
-    stem.extend(id.to_be_bytes());
+fn marker_stem(table: TableId, marker: &Marker) -> Vec<u8> {
+    let mut stem = table_stem(Kind::Claim, table);
+    push_text(&mut stem, &marker.0);
     stem
+}
+
+/// Stem of a numbered record.
+pub(super) fn number_stem(kind: Kind, number: u64) -> Vec<u8> {
+    let mut stem = bare(kind);
+    stem.extend(number.to_be_bytes());
+    stem
+}
+
+/// Number of the record that the entry with this key belongs to.
+pub(super) fn number_in(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.get(1..)?.first_chunk()?))
 }
 
 /// Text that sorts as it does by itself and ends where it ends: 00 becomes 00 FF, the end is 00 01.
@@ -293,6 +401,10 @@ impl Record {
         }
     }
 
+    fn number(&self) -> Result<u64, Damage> {
+        number_in(&self.stem).ok_or(Damage::Unreadable(self.kind.name()))
+    }
+
     fn text(&self, bytes: &[u8]) -> Result<String, Damage> {
         read_text(bytes).ok_or(Damage::Unreadable(self.kind.name()))
     }
@@ -358,6 +470,9 @@ impl Assembler {
     fn begin(kind: Kind, stem: &[u8], value: &[u8]) -> Result<Open, Damage> {
         match *value {
             [version, ..] if version > RECORD_VERSION => Err(Damage::Newer(kind.name(), version)),
+            [version, ..] if (1..RECORD_VERSION).contains(&version) => {
+                Err(Damage::Older(kind.name(), version))
+            }
             [RECORD_VERSION, p0, p1, c0, c1, c2, c3, ref payload @ ..] => Ok(Open {
                 record: Record { kind, stem: stem.to_vec(), payload: payload.to_vec() },
                 checksum: u32::from_le_bytes([c0, c1, c2, c3]),
@@ -409,7 +524,7 @@ mod tests {
     fn the_bytes_of_every_record_stay() {
         let written: Vec<(usize, u32)> = contract::one_of_each()
             .iter()
-            .map(|step| change(step).unwrap())
+            .map(|step| change(step, 7).unwrap())
             .map(|(stem, payload)| {
                 payload.map(|payload| (payload.len(), checksum(&stem, &payload)))
             })
@@ -417,13 +532,19 @@ mod tests {
             .collect();
         let expected = [
             (16, 0x24A3_7D1C),
-            (16, 0x0D63_26BF),
-            (9, 0x4A08_E57D),
-            (93, 0x73CE_6BC1),
+            (24, 0x4322_1705),
+            (18, 0xD097_82B7),
+            (95, 0xC6A9_1D4B),
             (1, 0x977C_2961),
-            (2, 0x611C_138D),
-            (25, 0x2F17_77AE),
-            (34, 0xDCF1_3D17),
+            (4, 0x2556_D5EC),
+            (36, 0xB2E2_D797),
+            (46, 0x798F_1E73),
+            (2, 0xE6F6_8288),
+            (68, 0xA05F_E568),
+            (8, 0x03FC_849C),
+            (3, 0x8E86_505E),
+            (23, 0xCFA8_EA22),
+            (0, 0x95A2_20C3),
         ];
         assert_eq!(written, expected);
     }

@@ -4,13 +4,18 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use sheetwire_engine::{
+    base::BaseRow,
     batch::{Batch, BatchId, ColumnIndex, FenceStep, InFlight, JournalOwner, RowIndex, TabWork},
     cell::Cell,
     change::TableId,
+    conflict::{ConflictKind, ConflictRecord, Outcome},
+    history::{HistoryEntry, Origin, RowEvent},
+    intent::{Intent, Readback, RowIntent, RowWork, Stage, Window},
+    merge::{Rule, Side},
     position::Position,
     state::{
-        BaseRow, ConflictKind, ConflictRecord, Image, PendingRow, RemovedRow, Repair, RepairCell,
-        RowIdentity, RowKey, StoreStep, TableState,
+        Adoption, Claim, Image, Marker, PendingRow, RemovedRow, Repair, RepairCell, RowIdentity,
+        RowKey, StoreStep, TableState,
     },
     value::Value,
 };
@@ -42,17 +47,26 @@ impl Drop for Scratch {
 
 trait Store: StateStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault>;
+    fn history(&self) -> Result<Vec<HistoryEntry>, Fault>;
 }
 
 impl Store for MemoryStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
         self.conflicts()
     }
+
+    fn history(&self) -> Result<Vec<HistoryEntry>, Fault> {
+        self.history()
+    }
 }
 
 impl Store for SledStore {
     fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
         self.conflicts()
+    }
+
+    fn history(&self) -> Result<Vec<HistoryEntry>, Fault> {
+        self.history()
     }
 }
 
@@ -82,10 +96,94 @@ claim!(every_kind_of_step_comes_back, store, {
     assert_eq!(image.base, [(TableId(1), key("7"), base("old"))]);
     assert_eq!(image.in_flight, [("sheet".into(), batch(2))]);
     assert_eq!(image.fences, [("sheet".into(), 41)]);
-    assert_eq!(image.tables, [(TableId(1), TableState::Live { copy: 1 })]);
+    assert_eq!(image.tables, [(TableId(1), live(1))]);
     assert_eq!(image.repairs, [(TableId(1), vec![repair()])]);
     assert_eq!(image.last_conflict, 1);
+    assert_eq!(image.open_conflicts, [decided(1)]);
+    assert_eq!(image.intents, [intent(5)]);
+    assert_eq!(image.last_intent, 5);
+    assert_eq!(image.windows, [(TableId(1), key("7"), window())]);
+    assert_eq!(image.claims, [(TableId(1), marker(), claim())]);
+    assert_eq!(image.paused, [TableId(1)]);
+    assert_eq!(store.history().unwrap(), [change(9)]);
 });
+
+claim!(a_conflict_is_open_until_its_outcome_says_otherwise, store, {
+    let steps = (1..=3).map(|id| StoreStep::Conflict(conflict(id))).collect();
+    store.apply(steps).await.unwrap();
+    let closed = ConflictRecord { outcome: Outcome::Kept(Side::Database), ..conflict(4) };
+    let outcome = |id, outcome| StoreStep::Outcome(id, outcome);
+    let steps = vec![
+        StoreStep::Conflict(closed.clone()),
+        outcome(2, Outcome::Decided(Side::Sheet)),
+        outcome(3, Outcome::GoneByItself),
+    ];
+    store.apply(steps).await.unwrap();
+    assert_eq!(store.load().unwrap().open_conflicts, [conflict(1), decided(2)]);
+    store.apply(vec![outcome(2, Outcome::Kept(Side::Sheet))]).await.unwrap();
+    assert_eq!(store.load().unwrap().open_conflicts, [conflict(1)]);
+    let ended = |id, outcome| ConflictRecord { outcome, ..conflict(id) };
+    let all = [
+        conflict(1),
+        ended(2, Outcome::Kept(Side::Sheet)),
+        ended(3, Outcome::GoneByItself),
+        closed,
+    ];
+    assert_eq!(store.conflicts().unwrap(), all);
+});
+
+claim!(a_transactions_number_is_remembered_when_it_is_gone, store, {
+    for id in [7, 8, 7] {
+        store.apply(vec![StoreStep::Intent(intent(id))]).await.unwrap();
+    }
+    store.apply(vec![StoreStep::IntentGone(7), StoreStep::IntentGone(8)]).await.unwrap();
+    let image = store.load().unwrap();
+    assert_eq!((image.intents, image.last_intent), (vec![], 8));
+});
+
+claim!(what_is_over_leaves_nothing_behind, store, {
+    let table = TableId(1);
+    let gone = vec![
+        StoreStep::WindowGone(table, key("7")),
+        StoreStep::ClaimGone(table, marker()),
+        StoreStep::Paused(table, false),
+    ];
+    let came = vec![
+        StoreStep::Window(table, key("7"), window()),
+        StoreStep::Claim(table, marker(), claim()),
+        StoreStep::Paused(table, true),
+    ];
+    store.apply(came).await.unwrap();
+    store.apply(gone).await.unwrap();
+    assert_eq!(store.load().unwrap(), Image::default());
+});
+
+#[test]
+fn the_history_is_bounded_and_goes_on_behind_a_restart() {
+    let scratch = Scratch::new("history");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let apply = |store: &SledStore, range: std::ops::Range<i64>| {
+        let steps = range.map(|at| StoreStep::History(change(at))).collect();
+        runtime.block_on(store.apply(steps)).unwrap();
+    };
+    let kept = |store: &SledStore| -> Vec<i64> {
+        store.history().unwrap().iter().map(|entry| entry.at_us).collect()
+    };
+    let store = SledStore::open(&scratch.path("s"), "crm").unwrap();
+    store.keep_history(5);
+    apply(&store, 0..3);
+    apply(&store, 3..10);
+    assert_eq!(kept(&store), [5, 6, 7, 8, 9]);
+    drop(store);
+    let store = SledStore::open(&scratch.path("s"), "crm").unwrap();
+    store.keep_history(3);
+    apply(&store, 10..12);
+    assert_eq!(kept(&store), [9, 10, 11]);
+    store.keep_history(0);
+    apply(&store, 12..13);
+    assert_eq!(kept(&store), [] as [i64; 0]);
+    store.load().unwrap();
+}
 
 claim!(of_two_steps_about_one_row_the_later_wins, store, {
     let (table, row) = (TableId(0), key("a"));
@@ -180,6 +278,7 @@ proptest! {
         }
         prop_assert_eq!(sled.load().unwrap(), memory.load().unwrap());
         prop_assert_eq!(sled.conflicts().unwrap(), memory.conflicts().unwrap());
+        prop_assert_eq!(sled.history().unwrap(), memory.history().unwrap());
     }
 }
 
@@ -200,12 +299,20 @@ fn any_step() -> impl Strategy<Value = StoreStep> {
             r,
             base(&"x".repeat(n))
         )),
-        (table.clone(), row).prop_map(|(t, r)| StoreStep::BaseGone(t, r)),
+        (table.clone(), row.clone()).prop_map(|(t, r)| StoreStep::BaseGone(t, r)),
+        (table.clone(), row.clone()).prop_map(|(t, r)| StoreStep::Window(t, r, window())),
+        (table.clone(), row).prop_map(|(t, r)| StoreStep::WindowGone(t, r)),
+        table.clone().prop_map(|t| StoreStep::Claim(t, marker(), claim())),
+        table.clone().prop_map(|t| StoreStep::ClaimGone(t, marker())),
+        (table.clone(), any::<bool>()).prop_map(|(t, paused)| StoreStep::Paused(t, paused)),
+        (1u64..5).prop_map(|id| StoreStep::Intent(intent(id))),
+        (1u64..5).prop_map(StoreStep::IntentGone),
+        (1u64..5).prop_map(|id| StoreStep::Outcome(id, Outcome::GoneByItself)),
+        (0i64..99).prop_map(|at| StoreStep::History(change(at))),
         (sheet.clone(), prop::option::of(0u32..400))
             .prop_map(|(s, rows)| StoreStep::InFlight(s, rows.map(batch))),
         (sheet, any::<u64>()).prop_map(|(s, fence)| StoreStep::Fence(s, fence)),
-        (table.clone(), 0u32..3)
-            .prop_map(|(t, copy)| StoreStep::Table(t, TableState::Live { copy })),
+        (table.clone(), 0u32..3).prop_map(|(t, copy)| StoreStep::Table(t, live(copy))),
         (table, 0usize..3).prop_map(|(t, n)| StoreStep::Repairs(t, vec![repair(); n])),
         (1u64..5).prop_map(|id| StoreStep::Conflict(conflict(id))),
     ]
@@ -219,10 +326,65 @@ pub(super) fn one_of_each() -> Vec<StoreStep> {
         StoreStep::Base(TableId(1), key("7"), base("old")),
         StoreStep::InFlight("sheet".into(), Some(batch(2))),
         StoreStep::Fence("sheet".into(), 41),
-        StoreStep::Table(TableId(1), TableState::Live { copy: 1 }),
+        StoreStep::Table(TableId(1), live(1)),
         StoreStep::Repairs(TableId(1), vec![repair()]),
         StoreStep::Conflict(conflict(1)),
+        StoreStep::Outcome(1, Outcome::Decided(Side::Sheet)),
+        StoreStep::Intent(intent(5)),
+        StoreStep::Window(TableId(1), key("7"), window()),
+        StoreStep::Claim(TableId(1), marker(), claim()),
+        StoreStep::History(change(9)),
+        StoreStep::Paused(TableId(1), true),
     ]
+}
+
+fn live(copy: u32) -> TableState {
+    TableState::Live { copy, adoption: Adoption::Carry(Side::Sheet) }
+}
+
+fn decided(id: u64) -> ConflictRecord {
+    ConflictRecord { outcome: Outcome::Decided(Side::Sheet), ..conflict(id) }
+}
+
+fn intent(id: u64) -> Intent {
+    let set = vec![(2, Value::Text("new".into()))];
+    let work =
+        RowWork::Update { key: vec![Value::Int(7)], guard: vec![(2, Cell::text("old"))], set };
+    let row = RowIntent {
+        key: key("7"),
+        work,
+        sheet: vec![(2, Cell::text("new"))],
+        overruled: vec![(2, Cell::Empty)],
+        readback: Some(Readback::Row(vec![Cell::Number(7.0), Cell::text("new")])),
+        seen: false,
+    };
+    let until = file_position(99);
+    Intent { id, table: TableId(1), rows: vec![row], stage: Stage::Doubtful { until } }
+}
+
+fn window() -> Window {
+    Window { intents: vec![5], image: Some(Some(vec![Cell::text("x")])) }
+}
+
+fn marker() -> Marker {
+    Marker("new 1".into())
+}
+
+fn claim() -> Claim {
+    Claim { key: Some(key("7")) }
+}
+
+fn change(at_us: i64) -> HistoryEntry {
+    HistoryEntry {
+        table: TableId(1),
+        key: key("7"),
+        at_us,
+        side: Side::Sheet,
+        what: RowEvent::Changed,
+        cells: vec![(1, None, Cell::Bool(true)), (2, Some(Cell::text("a")), Cell::Empty)],
+        who: None,
+        by: Origin::Batch(BatchId("b-1".into())),
+    }
 }
 
 pub(super) fn key(text: &str) -> RowKey {
@@ -235,11 +397,13 @@ pub(super) fn file_position(offset: u64) -> Position {
 
 pub(super) fn pending(since: u64) -> PendingRow {
     let after = (since % 3 != 1).then(|| vec![Cell::Number(1.5), Cell::text("x"), Cell::Empty]);
-    PendingRow { after, since }
+    PendingRow { after, since, at_us: 1_700_000_000_000_001 }
 }
 
 pub(super) fn base(text: &str) -> BaseRow {
-    BaseRow { cells: vec![Cell::text(text), Cell::Bool(true)], copy: 2 }
+    let mut base = BaseRow::agreed(vec![Cell::text(text), Cell::Bool(true)], 2);
+    base.agree(1, Cell::Bool(true), Cell::text("yes"));
+    base
 }
 
 pub(super) fn repair() -> Repair {
@@ -248,8 +412,9 @@ pub(super) fn repair() -> Repair {
         cells: vec![RepairCell {
             column: ColumnIndex(3),
             header: Cell::text("note"),
+            meant: Some(2),
             wrong: Cell::text("w"),
-            right: Cell::Formula("=A1".into()),
+            right: Cell::Formula { text: "=A1".into(), value: Box::new(Cell::Number(2.5)) },
         }],
         readd: Some(RemovedRow { header: vec![Cell::Empty], cells: vec![Cell::Empty] }),
     }
@@ -266,6 +431,12 @@ pub(super) fn conflict(id: u64) -> ConflictRecord {
         database: Some(Cell::text("d")),
         sheet: Some(Cell::Number(-0.5)),
         seen_at_us: 1_700_000_000_000_000,
+        database_at_us: Some(1),
+        sheet_at_us: None,
+        who: Some("a@b".into()),
+        rule: Some(Rule::Database),
+        outcome: Outcome::Open,
+        reason: None,
     }
 }
 
@@ -292,9 +463,11 @@ pub(super) fn batch(rows: u32) -> InFlight {
             header_row: RowIndex(0),
             columns: vec![ColumnIndex(0)],
             grid_columns: 26,
+            bind: Vec::new(),
             writes,
             deletes: vec![RowIndex(3)],
             insert: None,
+            notes: Vec::new(),
         }],
     };
     InFlight { batch, expectations: Vec::new() }
@@ -302,8 +475,8 @@ pub(super) fn batch(rows: u32) -> InFlight {
 
 #[test]
 fn a_copy_remembers_the_key_it_stopped_at() {
-    let state =
-        TableState::Copying { copy: 3, after: Some(vec![Value::Int(-4), Value::Text("z".into())]) };
+    let after = Some(vec![Value::Int(-4), Value::Text("z".into())]);
+    let state = TableState::Copying { copy: 3, after, carry: Some(Side::Sheet) };
     let scratch = Scratch::new("copying");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let store = SledStore::open(&scratch.path("s"), "crm").unwrap();

@@ -1,15 +1,19 @@
 //! The store for tests: the same promises but for the power cut.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use sheetwire_engine::{
+    base::BaseRow,
     batch::InFlight,
     change::TableId,
+    conflict::{ConflictRecord, Outcome},
+    history::HistoryEntry,
+    intent::{Intent, Window},
     position::Position,
-    state::{BaseRow, ConflictRecord, Image, PendingRow, Repair, StoreStep, TableState},
+    state::{Claim, Image, Marker, PendingRow, Repair, StoreStep, TableState},
 };
 
 use super::{PendingAnswer, RowAddress};
@@ -34,7 +38,16 @@ struct Records {
     fences: BTreeMap<String, u64>,
     tables: BTreeMap<TableId, TableState>,
     repairs: BTreeMap<TableId, Vec<Repair>>,
+    /// Conflicts as they were seen.
     conflicts: BTreeMap<u64, ConflictRecord>,
+    /// What came of them.
+    outcomes: BTreeMap<u64, Outcome>,
+    intents: BTreeMap<u64, Intent>,
+    last_intent: u64,
+    windows: BTreeMap<RowAddress, Window>,
+    claims: BTreeMap<(TableId, Marker), Claim>,
+    history: Vec<HistoryEntry>,
+    paused: BTreeSet<TableId>,
 }
 
 impl MemoryStore {
@@ -54,9 +67,14 @@ impl MemoryStore {
         Ok(addresses.iter().map(|address| records.pending.get(address).cloned()).collect())
     }
 
-    /// Every conflict record, oldest first.
+    /// Every conflict record as it stands now, oldest first.
     pub fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
-        Ok(self.records().conflicts.values().cloned().collect())
+        Ok(self.records().standing().collect())
+    }
+
+    /// The changes of rows, oldest first.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, Fault> {
+        Ok(self.records().history.clone())
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
@@ -70,17 +88,25 @@ impl StateStore for MemoryStore {
     }
 
     fn load(&self) -> Result<Image, Fault> {
-        let Records { position, pending, base, in_flight, fences, tables, repairs, conflicts } =
-            self.records().clone();
+        let records = self.records().clone();
+        let open_conflicts = records.standing().filter(|one| one.outcome.is_open()).collect();
+        let windows = records.windows.into_iter();
+        let claims = records.claims.into_iter();
         Ok(Image {
-            position,
-            pending: pending.into_iter().map(|((table, key), row)| (table, key, row)).collect(),
-            base: base.into_iter().map(|((table, key), row)| (table, key, row)).collect(),
-            in_flight: in_flight.into_iter().collect(),
-            fences: fences.into_iter().collect(),
-            tables: tables.into_iter().collect(),
-            repairs: repairs.into_iter().collect(),
-            last_conflict: conflicts.keys().next_back().copied().unwrap_or(0),
+            position: records.position,
+            pending: records.pending.into_iter().map(|((t, key), row)| (t, key, row)).collect(),
+            base: records.base.into_iter().map(|((table, key), row)| (table, key, row)).collect(),
+            in_flight: records.in_flight.into_iter().collect(),
+            fences: records.fences.into_iter().collect(),
+            tables: records.tables.into_iter().collect(),
+            repairs: records.repairs.into_iter().collect(),
+            last_conflict: records.conflicts.keys().next_back().copied().unwrap_or(0),
+            open_conflicts,
+            intents: records.intents.into_values().collect(),
+            last_intent: records.last_intent,
+            windows: windows.map(|((table, key), window)| (table, key, window)).collect(),
+            claims: claims.map(|((table, marker), claim)| (table, marker, claim)).collect(),
+            paused: records.paused.into_iter().collect(),
         })
     }
 
@@ -99,6 +125,13 @@ impl StateStore for MemoryStore {
 }
 
 impl Records {
+    fn standing(&self) -> impl Iterator<Item = ConflictRecord> {
+        self.conflicts.values().map(|record| ConflictRecord {
+            outcome: self.outcomes.get(&record.id).copied().unwrap_or(record.outcome),
+            ..record.clone()
+        })
+    }
+
     fn take(&mut self, step: StoreStep) -> Result<(), Fault> {
         match step {
             StoreStep::Position(position) => self.position = Some(position),
@@ -125,6 +158,23 @@ impl Records {
                     )));
                 }
             }
+            StoreStep::Outcome(id, outcome) => drop(self.outcomes.insert(id, outcome)),
+            StoreStep::Intent(intent) => {
+                self.last_intent = self.last_intent.max(intent.id);
+                self.intents.insert(intent.id, intent);
+            }
+            StoreStep::IntentGone(id) => drop(self.intents.remove(&id)),
+            StoreStep::Window(table, key, window) => {
+                self.windows.insert((table, key), window);
+            }
+            StoreStep::WindowGone(table, key) => drop(self.windows.remove(&(table, key))),
+            StoreStep::Claim(table, marker, claim) => {
+                self.claims.insert((table, marker), claim);
+            }
+            StoreStep::ClaimGone(table, marker) => drop(self.claims.remove(&(table, marker))),
+            StoreStep::History(entry) => self.history.push(entry),
+            StoreStep::Paused(table, true) => drop(self.paused.insert(table)),
+            StoreStep::Paused(table, false) => drop(self.paused.remove(&table)),
         }
         Ok(())
     }

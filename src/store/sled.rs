@@ -16,11 +16,15 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sheetwire_engine::state::{ConflictRecord, Image, StoreStep};
+use sheetwire_engine::{
+    conflict::ConflictRecord,
+    history::HistoryEntry,
+    state::{Image, StoreStep},
+};
 
 use super::{
     PendingAnswer, RowAddress,
-    codec::{self, Assembler, Kind, Seal},
+    codec::{self, Assembler, Draft, Kind, Seal},
     disk::{Disk, MachineDisk},
     lock::DataFolder,
     trouble::{Trouble, damaged, newer, unwritable},
@@ -32,10 +36,13 @@ use crate::{
 };
 
 /// Version of the layout as a whole: kinds, keys, files.
-const LAYOUT_VERSION: u32 = 1;
+const LAYOUT_VERSION: u32 = 2;
 
 /// Memory for sled's pages. Everything is read once at start; afterwards only rows that change are touched.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Entries of the history that are kept unless [`SledStore::keep_history`] says otherwise.
+const HISTORY_MAX: u64 = 100_000;
 
 /// Where the parts of a store lie in a data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +93,21 @@ struct Inner {
 
 struct Writing {
     seal: Seal,
+    history: Shelf,
     blobs_flushed: BTreeSet<OsString>,
     /// Set by the first write that failed: what is in memory and on disk may differ from then on.
     broken: Option<String>,
+}
+
+/// The entries of the history: the oldest go when there are too many.
+#[derive(Debug, Clone, Copy)]
+struct Shelf {
+    /// Number of the oldest.
+    first: u64,
+    /// Number of the next.
+    next: u64,
+    /// So many are kept.
+    most: u64,
 }
 
 impl fmt::Debug for SledStore {
@@ -137,7 +156,8 @@ impl SledStore {
         let witness = Witness::write(data_folder, &testimony).map_err(cannot)?;
         let log = File::open(&files.log).map_err(cannot)?;
         let blobs_flushed = blob_names(&files).map_err(cannot)?;
-        let writing = Mutex::new(Writing { seal, blobs_flushed, broken: None });
+        let history = shelf(&db).map_err(|trouble| trouble.into_fault(data_folder))?;
+        let writing = Mutex::new(Writing { seal, history, blobs_flushed, broken: None });
         let instance = testimony.instance;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -173,22 +193,51 @@ impl SledStore {
         rows.map_err(|trouble| trouble.into_fault(self.inner.data.path()))
     }
 
-    /// Every conflict record, oldest first.
+    /// Keeps so many changes of rows for people who ask later, beginning with the next change; older ones go.
+    pub fn keep_history(&self, changes_max: u64) {
+        self.inner.writing().history.most = changes_max;
+    }
+
+    /// Every conflict record as it stands now, oldest first.
     pub fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
-        let _quiet = self.inner.writing();
+        let mut draft = Draft::default();
+        self.each(Kind::Outcome, |record| draft.place(record))?;
         let mut conflicts = Vec::new();
+        self.each(Kind::Conflict, |record| {
+            conflicts.push(draft.conflict(record)?);
+            Ok(())
+        })?;
+        Ok(conflicts)
+    }
+
+    /// The changes of rows that are still kept, oldest first.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, Fault> {
+        let mut entries = Vec::new();
+        self.each(Kind::History, |record| {
+            entries.push(record.decode()?);
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// Reads every record of one kind, in order.
+    fn each(
+        &self,
+        kind: Kind,
+        mut take: impl FnMut(&codec::Record) -> Result<(), codec::Damage>,
+    ) -> Result<(), Fault> {
+        let _quiet = self.inner.writing();
         let mut assembler = Assembler::default();
         let mut read = || -> Result<(), Trouble> {
-            for entry in self.inner.db.scan_prefix(codec::bare(Kind::Conflict)) {
+            for entry in self.inner.db.scan_prefix(codec::bare(kind)) {
                 let (key, value) = entry?;
                 if let Some(record) = assembler.take(&key, &value)? {
-                    conflicts.push(record.decode()?);
+                    take(&record)?;
                 }
             }
             Ok(())
         };
-        read().map_err(|trouble| trouble.into_fault(self.inner.data.path()))?;
-        Ok(conflicts)
+        read().map_err(|trouble| trouble.into_fault(self.inner.data.path()))
     }
 }
 
@@ -237,14 +286,15 @@ impl Inner {
             return Ok(());
         }
         // Nothing is written yet: a list that is refused here leaves the store as it was.
-        let prepared = collect(&self.db, steps)
+        let mut history = writing.history;
+        let prepared = collect(&self.db, steps, &mut history)
             .and_then(|changes| prepare(&self.db, writing.seal, &changes))
             .map_err(|trouble| trouble.into_fault(self.data.path()));
         let (batch, seal) = prepared?;
         let done = self.commit(batch, seal, &mut writing.blobs_flushed);
         match done {
             Ok(()) => {
-                writing.seal = seal;
+                (writing.seal, writing.history) = (seal, history);
                 Ok(())
             }
             Err(trouble) => {
@@ -287,7 +337,7 @@ impl Inner {
     }
 
     fn read_image(&self, expected: Seal) -> Result<Image, Trouble> {
-        let mut image = Image::default();
+        let mut draft = Draft::default();
         let mut assembler = Assembler::default();
         let mut seen = Seal { steps: expected.steps, ..Seal::default() };
         for entry in self.db.iter() {
@@ -297,12 +347,12 @@ impl Inner {
                 seen.add(&key, &value);
             }
             if let Some(record) = record {
-                codec::place(&mut image, &record)?;
+                draft.place(&record)?;
             }
         }
         assembler.finish()?;
         if seen == expected {
-            return Ok(image);
+            return Ok(draft.finish());
         }
         let (seen, expected) = (seen.entries, expected.entries);
         Err(Trouble::Log(format!(
@@ -423,21 +473,58 @@ fn new_instance() -> io::Result<String> {
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The records that the steps leave behind; of two steps about one record, the later one counts.
-fn collect(db: &sled::Db, steps: &[StoreStep]) -> Result<Changes, Trouble> {
+fn collect(db: &sled::Db, steps: &[StoreStep], history: &mut Shelf) -> Result<Changes, Trouble> {
     let mut changes = Changes::new();
+    let mut last_intent = None;
     for step in steps {
-        let (stem, payload) = codec::change(step)?;
-        if let StoreStep::Conflict(record) = step {
-            let stored = read_record(db, &stem)?;
-            let stored = stored.map(|stored| stored.decode::<ConflictRecord>()).transpose()?;
-            let in_list = changes.get(&stem).is_some_and(|earlier| *earlier != payload);
-            if in_list || stored.is_some_and(|stored| stored != *record) {
-                return Err(Trouble::Rewritten(record.id));
+        let (stem, payload) = codec::change(step, history.next)?;
+        match step {
+            StoreStep::Conflict(record) => {
+                let stored = read_record(db, &stem)?;
+                let stored = stored.map(|stored| stored.decode::<ConflictRecord>()).transpose()?;
+                let in_list = changes.get(&stem).is_some_and(|earlier| *earlier != payload);
+                if in_list || stored.is_some_and(|stored| stored != *record) {
+                    return Err(Trouble::Rewritten(record.id));
+                }
             }
+            StoreStep::Intent(intent) => last_intent = last_intent.max(Some(intent.id)),
+            StoreStep::History(_) => history.next += 1,
+            _ => {}
         }
         changes.insert(stem, payload);
     }
+    if let Some(id) = last_intent {
+        let stem = codec::bare(Kind::LastIntent);
+        let stored = read_record(db, &stem)?.map(|stored| stored.decode::<u64>()).transpose()?;
+        let last = stored.unwrap_or(0).max(id);
+        changes.insert(stem, Some(codec::encode(Kind::LastIntent, &last)?));
+    }
+    let added = steps.iter().filter(|step| matches!(step, StoreStep::History(_))).count();
+    clear_away(history, added, &mut changes);
     Ok(changes)
+}
+
+/// Entries of the history beyond the bound go: as many as came, and some more where the bound was lowered.
+fn clear_away(history: &mut Shelf, added: usize, changes: &mut Changes) {
+    const MORE: u64 = 100;
+    let over = (history.next - history.first).saturating_sub(history.most);
+    let added = u64::try_from(added).unwrap_or(u64::MAX);
+    for _ in 0..over.min(added.saturating_add(MORE)) {
+        changes.insert(codec::number_stem(Kind::History, history.first), None);
+        history.first += 1;
+    }
+}
+
+/// The history as it was left.
+fn shelf(db: &sled::Db) -> Result<Shelf, Trouble> {
+    let mut entries = db.scan_prefix(codec::bare(Kind::History)).keys();
+    let number = |key: Option<sled::Result<sled::IVec>>| -> Result<Option<u64>, Trouble> {
+        Ok(key.transpose()?.and_then(|key| codec::number_in(&key)))
+    };
+    let last = number(entries.next_back())?;
+    let first = number(db.scan_prefix(codec::bare(Kind::History)).keys().next())?;
+    let next = last.map_or(1, |last| last + 1);
+    Ok(Shelf { first: first.unwrap_or(next), next, most: HISTORY_MAX })
 }
 
 /// One batch out of the changes and the seal as it is behind them.

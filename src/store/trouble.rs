@@ -50,6 +50,7 @@ impl Trouble {
                 data_folder.display()
             )),
             Self::Damage(damage @ Damage::Newer(..)) => newer(data_folder, &damage.to_string()),
+            Self::Damage(damage @ Damage::Older(..)) => older(data_folder, &damage.to_string()),
             Self::Damage(damage) => damaged(data_folder, &damage.to_string()),
             Self::Log(what) => damaged(data_folder, &what),
             Self::Io(error) => unwritable(data_folder, &error),
@@ -74,6 +75,14 @@ pub(super) fn newer(data_folder: &Path, what: &str) -> Fault {
     let folder = data_folder.display();
     Fault::Configuration(format!(
         "the store in {folder} was written by a newer sheetwire: {what}; run that version again, or move the folder {folder} away and run this one with --takeover: everything is rebuilt from sheet and database"
+    ))
+}
+
+/// The store is sound, but older than what this version reads.
+fn older(data_folder: &Path, what: &str) -> Fault {
+    let folder = data_folder.display();
+    Fault::Configuration(format!(
+        "the store in {folder} was written by an older sheetwire: {what}; stop that version when `sheetwire status` shows nothing pending, move the folder {folder} away and run this one with --takeover: everything is rebuilt from sheet and database (only the list of conflicts stays behind in the folder)"
     ))
 }
 

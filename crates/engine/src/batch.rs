@@ -82,12 +82,53 @@ pub struct TabWork {
     pub columns: Vec<ColumnIndex>,
     /// Number of columns of the tab's grid, for pre-images of whole rows.
     pub grid_columns: u32,
+    /// Mapped columns to be marked as ours in the tab, so that they are known whatever their header says.
+    pub bind: Vec<ColumnBind>,
     /// Cells to write in existing rows.
     pub writes: Vec<RowWrite>,
     /// Rows to remove, ascending. Their pre-image is the whole row.
     pub deletes: Vec<RowIndex>,
     /// Rows to add.
     pub insert: Option<RowsInsert>,
+    /// Notes to write or remove, of rows as the tab stands before the batch.
+    pub notes: Vec<NoteWrite>,
+}
+
+/// A mapped column that becomes ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnBind {
+    /// Index into [`TabWork::columns`].
+    pub column: u16,
+    /// Name of the mapped column, for the mark.
+    pub name: String,
+    /// A note on its header.
+    pub note: Option<String>,
+    /// What may be entered below the header, where nothing is said there yet.
+    pub values: Option<Validation>,
+    /// People are warned when they edit it; nobody is kept from doing so.
+    pub protect: bool,
+}
+
+/// What may be entered in a column. Anything else is entered all the same, with a warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Validation {
+    /// One of these.
+    OneOf(Vec<String>),
+    /// A day, with or without a time.
+    Date,
+    /// Anything but nothing.
+    NotEmpty,
+}
+
+/// A note of ours on one cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteWrite {
+    /// The row as the tab stands before the batch.
+    pub row: RowIndex,
+    /// Index into [`TabWork::columns`].
+    pub column: u16,
+    /// The note; `None` takes ours away.
+    pub text: Option<String>,
 }
 
 impl TabWork {
@@ -220,6 +261,8 @@ pub struct TabProperties {
 pub struct SpreadsheetImage {
     /// Title of the spreadsheet.
     pub title: String,
+    /// Its locale, like `en_US`.
+    pub locale: String,
     /// Every tab but the journal.
     pub tabs: Vec<TabProperties>,
     /// The fence's sequence number, where there is a fence.
@@ -239,6 +282,17 @@ pub struct TabRead {
     pub header_row: RowIndex,
     /// Physical columns to read below the header; `None` for all.
     pub columns: Option<Vec<ColumnIndex>>,
+    /// Rows to read below the header: the first, and how many; `None` for all.
+    pub rows: Option<(RowIndex, u32)>,
+}
+
+/// What a read found, all from one request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TabsImage {
+    /// The fence's sequence number at that moment.
+    pub fence: Option<u64>,
+    /// One for each [`TabRead`], in order.
+    pub tabs: Vec<TabImage>,
 }
 
 /// A tab's content, all from one request.
@@ -248,9 +302,26 @@ pub struct TabImage {
     pub properties: TabProperties,
     /// The whole header row from column 0, trailing empty cells left out.
     pub header: Vec<Cell>,
-    /// The columns asked for (all up to the last used one, if all), each with its cells from the row below the header, trailing
-    /// empty cells left out.
+    /// The columns asked for (all up to the last used one, if all), each with its cells from the row below the header, or from the first
+    /// row asked for; trailing empty cells left out.
     pub columns: Vec<(ColumnIndex, Vec<Cell>)>,
+    /// Columns that are marked as ours, with the name of the mapped column, wherever they stand and whatever their header says.
+    pub bound: Vec<(ColumnIndex, String)>,
+    /// Cells below the header with a note; a read of parts has none.
+    pub notes: Vec<CellNote>,
+    /// Columns whose header bears a note.
+    pub header_notes: Vec<ColumnIndex>,
+}
+
+/// A note on a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellNote {
+    /// Its row.
+    pub row: RowIndex,
+    /// Its column.
+    pub column: ColumnIndex,
+    /// The note.
+    pub text: String,
 }
 
 /// How a read ended when it gave nothing.
@@ -306,10 +377,19 @@ pub struct TabExpectation {
 pub struct RowExpectation {
     /// The row we meant.
     pub row: RowIdentity,
-    /// Arrival number of the newest change that the write carries.
-    pub latest: u64,
-    /// Cells at the work's columns as they stood at the last read or confirmation; empty where nothing was known.
+    /// Cells at the work's columns as they stood at the last read or confirmation.
     pub before: Vec<Cell>,
-    /// Cells at the work's columns afterwards; empty for a delete.
-    pub after: Vec<Cell>,
+    /// Whether no other row bore the key that it bore, rightly or by mistake: then it may be known by that, whatever else changes in it. Said of
+    /// repairs only.
+    pub alone: bool,
+    /// What both sides are to agree on at the work's columns, as the database held it when the batch was planned; empty for a delete and for
+    /// a repair.
+    pub database: Vec<Cell>,
+}
+
+impl RowExpectation {
+    /// Of a row that is known by what it is.
+    pub fn new(row: RowIdentity, before: Vec<Cell>, database: Vec<Cell>) -> Self {
+        Self { row, before, alone: false, database }
+    }
 }

@@ -1,6 +1,13 @@
 //! One spreadsheet: its fence, the one batch in flight, and what is being asked right now.
 
-use crate::{backoff::Backoff, batch::InFlight, position::Position, time::Moment};
+use crate::{
+    backoff::Backoff,
+    batch::{InFlight, RowIndex},
+    door::Bell,
+    position::Position,
+    tab::EditMark,
+    time::Moment,
+};
 
 /// What a spreadsheet is doing.
 #[derive(Debug)]
@@ -9,8 +16,8 @@ pub(crate) enum Phase {
     Closed,
     /// [`crate::door::Action::Open`] was asked for.
     Opening,
-    /// Tabs (indexes) are being read, whole or by their key columns.
-    Reading { whole: bool, tabs: Vec<usize> },
+    /// Tabs (indexes) are being read.
+    Reading { what: Reading, tabs: Vec<usize> },
     /// Spilled rows are being loaded for the next batch.
     Loading,
     /// Free.
@@ -47,6 +54,17 @@ impl Phase {
     }
 }
 
+/// What is being read of each tab.
+#[derive(Debug, Clone)]
+pub(crate) enum Reading {
+    /// Everything.
+    Whole,
+    /// The key columns.
+    Keys,
+    /// The rows that doorbells named, and what they said; one for each read.
+    Parts(Vec<((RowIndex, u32), EditMark)>),
+}
+
 /// State of one spreadsheet.
 #[derive(Debug)]
 pub(crate) struct Book {
@@ -56,6 +74,8 @@ pub(crate) struct Book {
     pub(crate) phase: Phase,
     /// The fence's sequence number; `None` before the first batch ever.
     pub(crate) fence: Option<u64>,
+    /// The operator says that whoever kept it before is gone: good for one look, so that a live rival is still found out.
+    pub(crate) takeover: bool,
     /// Sequence numbers must not be used twice even when the journal was lost.
     pub(crate) fence_floor: u64,
     /// A batch of an earlier life, or one that was fenced: to be resolved after the next look.
@@ -75,6 +95,12 @@ pub(crate) struct Book {
     pub(crate) clean: Option<Position>,
     /// Why the spreadsheet cannot be reached, where it cannot.
     pub(crate) denied: Option<String>,
+    /// Doorbells that no read has answered yet.
+    pub(crate) bells: Vec<Bell>,
+    /// When rows that seem to be gone are looked at again.
+    pub(crate) recheck: Moment,
+    /// Something happened there lately: it is swept more often for a while.
+    pub(crate) active_until: Moment,
 }
 
 impl Book {
@@ -84,6 +110,7 @@ impl Book {
             tabs: Vec::new(),
             phase: Phase::Closed,
             fence: None,
+            takeover: false,
             fence_floor: 0,
             recover: None,
             backoff,
@@ -95,6 +122,9 @@ impl Book {
             solo: false,
             clean,
             denied: None,
+            bells: Vec::new(),
+            recheck: Moment::START,
+            active_until: Moment::START,
         }
     }
 
@@ -106,6 +136,22 @@ impl Book {
     /// Tries again later, longer each time.
     pub(crate) fn hold_back(&mut self, now: Moment) {
         self.not_before = now.after(self.backoff.next_wait());
+    }
+
+    /// Whether what was read of it is what people made of it: it was looked at, nobody else writes there, and nothing of an earlier life is
+    /// in doubt.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.recover.is_none()
+            && self.denied.is_none()
+            && !matches!(
+                self.phase,
+                Phase::Closed
+                    | Phase::Opening
+                    | Phase::InDoubt { .. }
+                    | Phase::Burning { .. }
+                    | Phase::Applied { .. }
+                    | Phase::Asking { .. }
+            )
     }
 
     /// Something worked.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::value::Value;
 
 /// Number of a configured `[[table]]`, in the order of the configuration file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct TableId(pub u16);
 
 /// The mapped columns of one row, in the order of the mapping (`columns` of the configuration).

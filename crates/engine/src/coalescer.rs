@@ -24,39 +24,46 @@ struct Entry {
     target: Target,
     /// Order of arrival of the oldest change not in the sheet.
     since: u64,
-    /// Order of arrival of the newest change.
-    latest: u64,
+    /// When the newest change was committed.
+    at_us: i64,
     /// Whether the store has this target.
     saved: bool,
+    /// Waits for something else than its turn: a person, a write to the database, a batch under way.
+    parked: bool,
 }
 
 /// Pending rows of one table.
 #[derive(Debug, Clone, Default)]
 pub struct Coalescer {
     rows: BTreeMap<RowKey, Entry>,
+    /// Rows whose turn will come, oldest first. Parked ones are not among them, so that they hold nobody back.
     by_age: BTreeSet<(u64, RowKey)>,
     unsaved: BTreeSet<RowKey>,
     in_memory: usize,
 }
 
 impl Coalescer {
-    /// The row must become `after`. `sequence` numbers arrivals over all tables.
-    pub fn absorb(&mut self, key: RowKey, after: Option<Vec<Cell>>, sequence: u64) {
+    /// The row must become `after`, which was committed at `at_us`. `sequence` numbers arrivals over all tables.
+    pub fn absorb(&mut self, key: RowKey, after: Option<Vec<Cell>>, sequence: u64, at_us: i64) {
         if let Some(entry) = self.rows.get_mut(&key) {
             if entry.target == Target::Spilled {
                 self.in_memory += 1;
             }
             entry.target = Target::Known(after);
-            entry.latest = sequence;
+            entry.at_us = at_us;
             entry.saved = false;
+            if std::mem::take(&mut entry.parked) {
+                self.by_age.insert((entry.since, key.clone()));
+            }
         } else {
             self.by_age.insert((sequence, key.clone()));
             self.in_memory += 1;
             let entry = Entry {
                 target: Target::Known(after),
                 since: sequence,
-                latest: sequence,
+                at_us,
                 saved: false,
+                parked: false,
             };
             self.rows.insert(key.clone(), entry);
         }
@@ -70,8 +77,9 @@ impl Coalescer {
         let entry = Entry {
             target: Target::Known(row.after),
             since: row.since,
-            latest: row.since,
+            at_us: row.at_us,
             saved: true,
+            parked: false,
         };
         self.rows.insert(key, entry);
     }
@@ -86,18 +94,39 @@ impl Coalescer {
         }
     }
 
-    /// The row's state up to `latest`, which is `after`, is in the sheet. Returns whether nothing else is pending.
-    pub fn settle(&mut self, key: &RowKey, latest: u64, after: Option<&[Cell]>) -> bool {
-        let Some(entry) = self.rows.get(key) else { return true };
-        let same = matches!(&entry.target, Target::Known(wanted) if wanted.as_deref() == after);
-        if entry.latest > latest && !same {
-            return false;
+    /// The row waits for something else than its turn.
+    pub fn park(&mut self, key: &RowKey) {
+        if let Some(entry) = self.rows.get_mut(key)
+            && !std::mem::replace(&mut entry.parked, true)
+        {
+            self.by_age.remove(&(entry.since, key.clone()));
         }
-        self.forget(key);
-        true
     }
 
-    /// Drops the row whatever is pending for it.
+    /// What the row waited for may have come.
+    pub fn wake(&mut self, key: &RowKey) {
+        if let Some(entry) = self.rows.get_mut(key)
+            && std::mem::take(&mut entry.parked)
+        {
+            self.by_age.insert((entry.since, key.clone()));
+        }
+    }
+
+    /// The rows that wait for something.
+    pub fn parked(&self) -> impl Iterator<Item = &RowKey> {
+        self.rows.iter().filter(|(_, entry)| entry.parked).map(|(key, _)| key)
+    }
+
+    /// Every row gets its turn again.
+    pub fn wake_all(&mut self) {
+        for (key, entry) in &mut self.rows {
+            if std::mem::take(&mut entry.parked) {
+                self.by_age.insert((entry.since, key.clone()));
+            }
+        }
+    }
+
+    /// Nothing is pending for the row any more.
     pub fn forget(&mut self, key: &RowKey) {
         if let Some(entry) = self.rows.remove(key) {
             self.by_age.remove(&(entry.since, key.clone()));
@@ -108,19 +137,24 @@ impl Coalescer {
         }
     }
 
-    /// What is pending for the row, and the number of its newest change.
-    pub fn get(&self, key: &RowKey) -> Option<(&Target, u64)> {
-        self.rows.get(key).map(|entry| (&entry.target, entry.latest))
+    /// What is pending for the row.
+    pub fn get(&self, key: &RowKey) -> Option<&Target> {
+        self.rows.get(key).map(|entry| &entry.target)
     }
 
-    /// Keys, those that have waited longest first.
+    /// When the row's newest change was committed; 0 where that is not known.
+    pub fn committed_at(&self, key: &RowKey) -> i64 {
+        self.rows.get(key).map_or(0, |entry| entry.at_us)
+    }
+
+    /// Keys of every pending row, in key order.
+    pub fn keys(&self) -> impl Iterator<Item = &RowKey> {
+        self.rows.keys()
+    }
+
+    /// Keys of the rows whose turn will come, those that have waited longest first.
     pub fn by_age(&self) -> impl Iterator<Item = &RowKey> {
         self.by_age.iter().map(|(_, key)| key)
-    }
-
-    /// Arrival number of the oldest pending change.
-    pub fn oldest(&self) -> Option<u64> {
-        self.by_age.first().map(|(since, _)| *since)
     }
 
     /// Number of pending rows.
@@ -131,6 +165,11 @@ impl Coalescer {
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Number of rows whose turn will come.
+    pub fn active(&self) -> usize {
+        self.by_age.len()
     }
 
     /// Number of pending rows whose cells are held in memory.
@@ -164,29 +203,35 @@ impl Coalescer {
                 && let Target::Known(after) = &entry.target
             {
                 entry.saved = true;
-                out.push((key, PendingRow { after: after.clone(), since: entry.since }));
+                let row =
+                    PendingRow { after: after.clone(), since: entry.since, at_us: entry.at_us };
+                out.push((key, row));
             }
         }
         out
     }
 
     /// Drops the cells of saved rows, youngest first, until at most `keep` rows are held in memory. Only call when the store has
-    /// confirmed everything handed over.
-    pub fn spill(&mut self, keep: usize) {
-        let mut excess = self.in_memory.saturating_sub(keep);
-        for (_, key) in self.by_age.iter().rev() {
-            if excess == 0 {
-                break;
-            }
-            if let Some(entry) = self.rows.get_mut(key)
-                && entry.saved
-                && entry.target != Target::Spilled
-            {
+    /// confirmed everything handed over. `pinned` rows keep theirs: something is being done with them.
+    pub fn spill(&mut self, keep: usize, pinned: impl Fn(&RowKey) -> bool) {
+        let excess = self.in_memory.saturating_sub(keep);
+        let mut left = excess;
+        let mut drop_cells = |entry: &mut Entry| {
+            if left > 0 && entry.saved && entry.target != Target::Spilled {
                 entry.target = Target::Spilled;
-                self.in_memory -= 1;
-                excess -= 1;
+                left -= 1;
             }
+            left > 0
+        };
+        if excess > 0
+            && (self.by_age.iter().rev())
+                .all(|(_, key)| self.rows.get_mut(key).is_none_or(&mut drop_cells))
+        {
+            // Parked rows come last: there are few, and some are looked at while they wait.
+            let parked = self.rows.iter_mut().filter(|(key, entry)| entry.parked && !pinned(key));
+            parked.map(|(_, entry)| entry).all(drop_cells);
         }
+        self.in_memory -= excess - left;
     }
 }
 
@@ -207,31 +252,48 @@ mod tests {
     #[test]
     fn a_hot_row_is_one_pending_row_and_keeps_its_age() {
         let mut coalescer = Coalescer::default();
-        coalescer.absorb(key(1), row(30), 1);
-        coalescer.absorb(key(2), row(31), 2);
+        coalescer.absorb(key(1), row(30), 1, 10);
+        coalescer.absorb(key(2), row(31), 2, 20);
         for sequence in 3..1003 {
-            coalescer.absorb(key(1), row(40), sequence);
+            coalescer.absorb(key(1), row(40), sequence, 30);
         }
         assert_eq!(coalescer.len(), 2);
         assert_eq!(coalescer.by_age().next(), Some(&key(1)));
-        assert!(!coalescer.settle(&key(1), 500, row(39).as_deref()), "something newer is pending");
-        assert!(coalescer.settle(&key(1), 1002, None));
+        assert_eq!(coalescer.committed_at(&key(1)), 30);
+        coalescer.forget(&key(1));
         assert_eq!(coalescer.len(), 1);
+    }
+
+    #[test]
+    fn a_parked_row_holds_nobody_back_and_keeps_its_place() {
+        let mut coalescer = Coalescer::default();
+        coalescer.absorb(key(1), row(30), 1, 0);
+        coalescer.absorb(key(2), row(31), 2, 0);
+        coalescer.park(&key(1));
+        assert_eq!(
+            (coalescer.by_age().next(), coalescer.active(), coalescer.len()),
+            (Some(&key(2)), 1, 2)
+        );
+        coalescer.wake(&key(1));
+        assert_eq!(coalescer.by_age().next(), Some(&key(1)));
+        coalescer.park(&key(1));
+        coalescer.absorb(key(1), row(40), 3, 0);
+        assert_eq!(coalescer.by_age().next(), Some(&key(1)), "something new is a reason to look");
     }
 
     #[test]
     fn only_saved_rows_are_spilled_and_the_oldest_stay() {
         let mut coalescer = Coalescer::default();
         for number in 0..10 {
-            coalescer.absorb(key(number), row(30), u64::from(number));
+            coalescer.absorb(key(number), row(30), u64::from(number), 0);
         }
-        coalescer.spill(3);
+        coalescer.spill(3, |_| false);
         assert_eq!(coalescer.in_memory(), 10);
         coalescer.take_unsaved();
-        coalescer.spill(3);
+        coalescer.spill(3, |_| false);
         assert_eq!(coalescer.in_memory(), 3);
-        assert_eq!(coalescer.get(&key(9)).map(|e| e.0.clone()), Some(Target::Spilled));
-        assert_ne!(coalescer.get(&key(0)).map(|e| e.0.clone()), Some(Target::Spilled));
+        assert_eq!(coalescer.get(&key(9)), Some(&Target::Spilled));
+        assert_ne!(coalescer.get(&key(0)), Some(&Target::Spilled));
         coalescer.unspill(&key(9), row(30));
         assert_eq!(coalescer.in_memory(), 4);
     }
@@ -249,16 +311,15 @@ mod tests {
                 if sequence == split {
                     let keys: Vec<RowKey> = coalescer.by_age().cloned().collect();
                     for k in keys {
-                        let (target, latest) = coalescer.get(&k).map(|(t, l)| (t.clone(), l)).unwrap();
-                        taken.insert(k.clone(), target);
-                        coalescer.settle(&k, latest, None);
+                        taken.insert(k.clone(), coalescer.get(&k).cloned().unwrap());
+                        coalescer.forget(&k);
                     }
                 }
-                coalescer.absorb(key(*k), row(*v), sequence as u64);
+                coalescer.absorb(key(*k), row(*v), sequence as u64, 0);
                 last.insert(key(*k), Target::Known(row(*v)));
             }
             for k in coalescer.by_age() {
-                taken.insert(k.clone(), coalescer.get(k).unwrap().0.clone());
+                taken.insert(k.clone(), coalescer.get(k).unwrap().clone());
             }
             prop_assert_eq!(taken, last);
         }

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::{
     TabSpec,
+    base::BaseRow,
     batch::TabImage,
     change::Row,
-    state::{BaseRow, RowKey, TableState},
+    merge::{OnRemoved, RowPolicy},
+    state::{Adoption, RowKey, TableState},
     survey::take_whole,
     tab::Tab,
 };
@@ -37,22 +39,24 @@ pub struct Comparison {
 
 /// Compares the rows of a table with a whole read of its tab. `Err` is a sentence: the tab cannot be mapped.
 pub fn compare(
-    spec: TabSpec,
+    mut spec: TabSpec,
     rows: impl Iterator<Item = Row>,
     image: TabImage,
 ) -> Result<Comparison, String> {
+    // Looks only: nobody's changes have to be carried anywhere.
+    spec.policy = RowPolicy::to_sheet(spec.columns.len(), OnRemoved::Ignore);
     let mut tab = Tab::new(spec);
-    tab.state = TableState::Live { copy: 1 };
+    tab.state = TableState::Live { copy: 1, adoption: Adoption::Done };
     let mut several = BTreeSet::new();
     for row in rows {
         let cells = tab.spec.rendering.row(&tab.spec.columns, &row);
         let Some(key) = tab.key_of(&cells) else { continue };
-        if tab.base.insert(key.clone(), BaseRow { cells, copy: 1 }).is_some() {
+        if tab.base.insert(key.clone(), BaseRow::agreed(cells, 1)).is_some() {
             several.insert(key);
         }
     }
     let columns = tab.spec.columns.len();
-    take_whole(&mut tab, image, 0)?;
+    take_whole(&mut tab, image, (0, 0))?;
     several.extend(tab.frozen.iter().cloned());
     let mut differences: BTreeSet<Difference> =
         several.into_iter().map(Difference::Several).collect();
@@ -60,10 +64,14 @@ pub fn compare(
         if tab.index.locate(key).is_none() {
             differences.insert(Difference::Missing(key.clone()));
         } else if let Some(found) = tab.drift.get(key) {
-            let names = tab.spec.columns.iter().zip(&base.cells).zip(found);
-            let names = names.filter(|((_, ours), theirs)| ours != theirs);
-            let names = names.map(|((column, _), _)| column.name.clone()).collect();
-            differences.insert(Difference::Cells(key.clone(), names));
+            let names = tab.spec.columns.iter().zip(found).enumerate();
+            // A formula is as good as what it comes to.
+            let names =
+                names.filter(|(place, (_, cell))| base.database(*place) != Some(cell.look()));
+            let names: Vec<String> = names.map(|(_, (column, _))| column.name.clone()).collect();
+            if !names.is_empty() {
+                differences.insert(Difference::Cells(key.clone(), names));
+            }
         }
     }
     let extra = tab.index.iter().filter(|(key, _)| !tab.base.contains_key(*key));
@@ -76,15 +84,21 @@ pub fn compare(
 mod tests {
     use super::*;
     use crate::{
+        InboundLimits,
         batch::{ColumnIndex, RowIndex, TabProperties},
         cell::Cell,
         change::TableId,
         render::Rendering,
-        value::{Column, ColumnKind, Value},
+        value::{Column, ColumnKind, Fill, Value},
     };
 
     fn spec() -> TabSpec {
-        let column = |name: &str, kind| Column { name: name.into(), kind, nullable: true };
+        let column = |name: &str, kind| Column {
+            name: name.into(),
+            kind,
+            nullable: true,
+            fill: Fill::Nothing,
+        };
         TabSpec {
             table: TableId(0),
             spreadsheet: "s".into(),
@@ -96,7 +110,9 @@ mod tests {
             ],
             key: vec![0],
             rendering: Rendering::default(),
-            remove_rows: true,
+            policy: RowPolicy::to_sheet(2, OnRemoved::Remove),
+            inbound: InboundLimits::default(),
+            dress: false,
         }
     }
 
@@ -113,6 +129,9 @@ mod tests {
                 (ColumnIndex(0), [1.0, 2.0, 9.0, 4.0, 4.0].map(Cell::Number).to_vec()),
                 (ColumnIndex(2), ["a", "x", "i", "d", "d"].map(Cell::text).to_vec()),
             ],
+            bound: Vec::new(),
+            notes: Vec::new(),
+            header_notes: Vec::new(),
         };
         let rows = [row(1, "a"), row(2, "b"), row(3, "c"), row(4, "d")];
         let found = compare(spec(), rows.into_iter(), image).unwrap();

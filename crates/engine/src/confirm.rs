@@ -1,12 +1,24 @@
 //! Learns from the pre-images what a batch really hit: never from hope.
 
+mod removals;
+
+mod header;
+
+use header::{Header, spread};
+use removals::confirm_delete;
+
 use crate::{
     batch::{ColumnIndex, RowExpectation, RowWrite, TabExpectation, TabImages, TabWork},
     cell::Cell,
-    repair::{LOST, Lost, Seen, compose, is_likely, is_planned_for, is_row, lost_value, remember},
-    state::{
-        ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep,
+    conflict::{ConflictKind, Outcome},
+    history::{Changed, RowEvent},
+    merge::{Rule, Side},
+    newcomers::marker_in,
+    repair::{
+        LOST, Lost, Seen, compose, identity_of, is_likely, is_planned_for, lost_value, owner,
+        remember,
     },
+    state::{Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep},
     survey::cell_at,
     tab::Tab,
 };
@@ -19,6 +31,8 @@ pub(crate) struct Overruled {
     pub(crate) base: Option<Cell>,
     pub(crate) database: Option<Cell>,
     pub(crate) sheet: Cell,
+    /// What is lost of a row that was hit by mistake, and could not be found again.
+    pub(crate) astray: bool,
 }
 
 impl From<Lost> for Overruled {
@@ -28,7 +42,8 @@ impl From<Lost> for Overruled {
             key: lost.key,
             column: lost.column,
             base: None,
-            database: None,
+            astray: lost.stray.is_some(),
+            database: lost.stray,
             sheet: lost.value,
         }
     }
@@ -39,8 +54,14 @@ impl From<Lost> for Overruled {
 pub(crate) struct Confirmation {
     pub(crate) steps: Vec<StoreStep>,
     pub(crate) overruled: Vec<Overruled>,
+    /// Open conflicts that are over.
+    pub(crate) closed: Vec<(u64, Outcome)>,
+    /// What was changed as meant.
+    pub(crate) changed: Vec<Changed>,
     /// Rows hit by mistake.
     pub(crate) moved: usize,
+    /// Rows in which a person's later word is put back.
+    pub(crate) put_back: usize,
     /// Rows written, added, removed as meant.
     pub(crate) rows: [usize; 3],
 }
@@ -53,13 +74,15 @@ pub(crate) fn confirm(
     images: &TabImages,
     sequence: u64,
 ) -> Confirmation {
+    #[cfg(feature = "mutants")]
+    let images = &crate::hope::images(tab, work, expectation, images);
     let mut out = Confirmation::default();
     if expectation.repair {
         confirm_repair(tab, &mut out, work, expectation, images);
     } else {
         confirm_rows(tab, &mut out, (work, expectation, images), sequence);
     }
-    if expectation.repair || out.moved > 0 {
+    if expectation.repair || out.moved + out.put_back > 0 {
         tab.stale = true;
         tab.image = None;
         out.steps.push(StoreStep::Repairs(tab.spec.table, tab.repairs.clone()));
@@ -75,17 +98,29 @@ fn confirm_rows(
     sequence: u64,
 ) {
     let created = work.create.is_some();
-    let header = Header::new(work, expectation, images);
+    let header = Header::new(tab, work, expectation, images);
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
         let cells = spread(&work.columns, image);
-        let key = Seen { header: &header.now, cells: &cells }.key(tab);
+        let seen = Seen { header: &header.now, cells: &cells };
         let moved = write.cells.iter().any(|(column, _)| header.has_moved(*column));
-        if moved || key.map(RowIdentity::Key).as_ref() != Some(&expected.row) {
-            miss(tab, out, work, &header, (write, &cells));
-        } else {
-            hit(tab, out, (write, expected, image), sequence);
+        if moved || !is_meant(tab, expected, write, (seen, image)) {
+            miss(tab, out, work, &header, (write, &cells, Some(expected)));
+            continue;
+        }
+        match &expected.row {
+            RowIdentity::Key(key) if expected.database.is_empty() => {
+                // It has its key now, which another row shows, too.
+                let key = key.clone();
+                out.steps.extend(tab.forget(&key));
+                tab.stale = true;
+            }
+            RowIdentity::Key(key) => {
+                let key = key.clone();
+                hit(tab, out, (work, &header, &cells), (write, expected, image), &key);
+            }
+            RowIdentity::Content(_) => claimed(tab, out, (write, expected, image), sequence),
         }
     }
     for (expected, whole) in expectation.deletes.iter().zip(&images.deletes) {
@@ -99,53 +134,58 @@ fn confirm_rows(
     }
     if moved_header || out.moved > 0 {
         tab.stale = true;
+        tab.newcomers.forget();
     } else {
+        tab.geometry.unbound.retain(|column| work.bind.iter().all(|bound| bound.column != *column));
         tab.index.remove_rows(&work.deletes);
         if let Some(insert) = &work.insert {
             let keys: Vec<RowKey> = expectation.inserts.iter().filter_map(key_of).collect();
             tab.index.insert_rows(insert.at, keys.into_iter());
         }
+        if !work.deletes.is_empty() || work.insert.is_some() {
+            tab.newcomers.forget();
+        }
+    }
+    review_all(tab, out, expectation);
+}
+
+/// Rows of the batch get their turn again, or are settled.
+fn review_all(tab: &mut Tab, out: &mut Confirmation, expectation: &TabExpectation) {
+    let rows = expectation.writes.iter().chain(&expectation.deletes).chain(&expectation.inserts);
+    for key in rows.filter_map(key_of) {
+        tab.busy.remove(&key);
+        out.steps.extend(tab.review(&key));
     }
 }
 
-/// The header row just before the batch, as far as the batch has seen it.
-struct Header {
-    /// From column 0; empty where nothing was seen.
-    now: Vec<Cell>,
-    /// For each column of the work: whether another header stood there than we believed.
-    moved: Vec<bool>,
-}
-
-impl Header {
-    fn new(work: &TabWork, expectation: &TabExpectation, images: &TabImages) -> Self {
-        if work.create.is_some() {
-            // We have just written it.
-            let now = spread(&work.columns, &expectation.header);
-            return Self { now, moved: vec![false; work.columns.len()] };
+/// Whether the row that was hit is the one that was meant.
+fn is_meant(
+    tab: &Tab,
+    expected: &RowExpectation,
+    write: &RowWrite,
+    (seen, image): (Seen<'_>, &[Cell]),
+) -> bool {
+    let key = seen.key(tab);
+    let same = || {
+        image.len() == expected.before.len()
+            && image.iter().zip(&expected.before).all(|(a, b)| a.is_entered_as(b))
+    };
+    match &expected.row {
+        // A row that several others share its shown key with was known by its content.
+        RowIdentity::Key(meant) => {
+            key.as_ref() == Some(meant)
+                || (tab.shown_key(&expected.before).as_ref() != Some(meant) && same())
         }
-        let pairs = expectation.header.iter().zip(&images.header);
-        Self {
-            now: spread(&work.columns, &images.header),
-            moved: pairs.map(|(expected, found)| expected != found).collect(),
+        RowIdentity::Content(_) if key.is_some() || seen.is_blank() => false,
+        // A claim is good for any new row; a key goes back to its own row only.
+        RowIdentity::Content(_) => {
+            let claims = marker_in(write.cells.iter().map(|(_, cell)| cell)).is_some();
+            let free = |(column, _): &(u16, Cell)| {
+                image.get(usize::from(*column)).is_none_or(Cell::is_empty)
+            };
+            if claims { write.cells.iter().all(free) } else { same() }
         }
     }
-
-    fn has_moved(&self, column: u16) -> bool {
-        self.moved.get(usize::from(column)).copied().unwrap_or(false)
-    }
-}
-
-/// Cells of some columns as a row from column 0.
-fn spread(columns: &[ColumnIndex], cells: &[Cell]) -> Vec<Cell> {
-    let mut row = Vec::new();
-    for (column, cell) in columns.iter().zip(cells) {
-        let place = usize::try_from(column.0).unwrap_or(usize::MAX);
-        if place >= row.len() {
-            row.resize(place + 1, Cell::Empty);
-        }
-        row[place] = cell.clone();
-    }
-    row
 }
 
 fn key_of(expected: &RowExpectation) -> Option<RowKey> {
@@ -159,53 +199,150 @@ fn key_of(expected: &RowExpectation) -> Option<RowKey> {
 fn hit(
     tab: &mut Tab,
     out: &mut Confirmation,
-    (write, expected, image): (&RowWrite, &RowExpectation, &Vec<Cell>),
-    sequence: u64,
+    (work, header, cells): (&TabWork, &Header, &[Cell]),
+    (write, expected, image): (&RowWrite, &RowExpectation, &[Cell]),
+    key: &RowKey,
 ) {
-    let RowIdentity::Key(key) = &expected.row else { return };
-    let base = tab.base.get(key).map(|base| base.cells.clone());
-    let mut actual = image.clone();
-    for (column, cell) in &write.cells {
-        let column = usize::from(*column);
-        let (Some(slot), Some(spec)) = (actual.get_mut(column), tab.spec.columns.get(column))
-        else {
+    let mut now = image.to_vec();
+    let (mut agreed, mut changed) = (Vec::new(), Vec::new());
+    let mut back = Vec::new();
+    for (column, written) in &write.cells {
+        let place = usize::from(*column);
+        let (Some(found), Some(before)) = (image.get(place), expected.before.get(place)) else {
             continue;
         };
-        let agreed = base.as_ref().and_then(|cells| cells.get(column));
-        let typed = match agreed {
-            Some(agreed) => slot != agreed,
-            None => !slot.is_empty(),
-        };
-        if typed && slot != cell {
-            out.overruled.push(Overruled {
-                kind: ConflictKind::TypedOver,
-                key: Some(key.clone()),
-                column: spec.name.clone(),
-                base: agreed.cloned(),
-                database: Some(cell.clone()),
-                sheet: slot.clone(),
+        now[place] = written.clone();
+        let typed_over = !found.is_entered_as(before);
+        if typed_over && found != written && wins(tab, key, place, written) {
+            back.push(RepairCell {
+                column: work.columns.get(place).copied().unwrap_or(ColumnIndex(0)),
+                header: cell_at(&header.now, work.columns[place]),
+                meant: Some(*column),
+                wrong: written.clone(),
+                right: found.clone(),
             });
+            continue;
         }
-        *slot = cell.clone();
+        overrule(tab, out, key, (place, found, written));
+        changed.push((*column, Some(found.clone()), written.clone()));
+        tab.reverts.remove(&(key.clone(), *column));
+        agreed.push(place);
     }
-    out.rows[0] += 1;
-    settle(tab, out, key, expected);
-    if actual != expected.after {
-        // Somebody typed into another cell of the row meanwhile.
-        tab.drift.insert(key.clone(), actual);
-        if tab.pending.get(key).is_none() {
-            tab.pending.absorb(key.clone(), Some(expected.after.clone()), sequence);
+    for (place, (found, database)) in image.iter().zip(&expected.database).enumerate() {
+        let written = write.cells.iter().any(|(column, _)| usize::from(*column) == place);
+        if !written && found == database {
+            agreed.push(place);
         }
+    }
+    out.steps.push(tab.rebase(key, |base| {
+        for place in agreed {
+            base.agree(place, expected.database[place].clone(), now[place].clone());
+        }
+    }));
+    if write.cells.iter().any(|(column, _)| tab.spec.key.contains(&usize::from(*column))) {
+        // It shows its own key again.
+        tab.aliases.retain(|_, meant| meant != key);
+    }
+    tab.see(key, now);
+    out.rows[0] += 1;
+    out.changed.push(Changed {
+        key: key.clone(),
+        what: RowEvent::Changed,
+        cells: changed,
+        who: None,
+    });
+    if !back.is_empty() {
+        out.put_back += 1;
+        let lost = remember(tab, (Seen { header: &header.now, cells }, Some(expected)), back);
+        out.overruled.extend(lost.into_iter().map(Overruled::from));
     }
 }
 
-fn settle(tab: &mut Tab, out: &mut Confirmation, key: &RowKey, expected: &RowExpectation) {
-    let after = (!expected.after.is_empty()).then(|| expected.after.clone());
-    let settled = tab.pending.settle(key, expected.latest, after.as_deref());
-    out.steps.push(tab.agree(key, after));
-    if settled {
-        out.steps.push(StoreStep::Settled(tab.spec.table, key.clone()));
+/// Whether what a person typed while the batch was under way stands above what the batch wrote: where the database did not change the cell at
+/// all, and where the rule does not simply let the database win.
+fn wins(tab: &Tab, key: &RowKey, column: usize, written: &Cell) -> bool {
+    let Some(policy) = tab.spec.policy.columns.get(column).filter(|column| column.inbound) else {
+        return false;
+    };
+    let base = tab.base.get(key).and_then(|base| base.database(column));
+    base == Some(written) || policy.rule != Rule::Database
+}
+
+/// Keeps a person's value that the database's was written over.
+fn overrule(
+    tab: &mut Tab,
+    out: &mut Confirmation,
+    key: &RowKey,
+    (column, found, written): (usize, &Cell, &Cell),
+) {
+    let base = tab.base.get(key);
+    let agreed = base.and_then(|base| base.sheet(column));
+    let typed = match agreed {
+        Some(agreed) => found.look() != agreed.look(),
+        None => !found.is_empty(),
+    };
+    let database = base.and_then(|base| base.database(column)).cloned();
+    let known = base.is_some();
+    let same = found == written || tab.canonical(column, found.look()).as_ref() == Some(written);
+    let mut recorded = false;
+    if let Ok(number) = u16::try_from(column) {
+        let record = tab.open.get(key, number);
+        recorded = record.is_some_and(|record| {
+            record.sheet.as_ref().is_some_and(|sheet| sheet.is_entered_as(found))
+        });
+        let outcome = if same { Outcome::GoneByItself } else { Outcome::Kept(Side::Database) };
+        out.closed.extend(tab.open.close(key, number).map(|id| (id, outcome)));
     }
+    if !typed || same || recorded {
+        return;
+    }
+    let Some(spec) = tab.spec.columns.get(column) else { return };
+    let inbound = tab.spec.policy.columns.get(column).is_some_and(|column| column.inbound);
+    out.overruled.push(Overruled {
+        kind: match (inbound, known) {
+            _ if tab.spec.key.contains(&column) => ConflictKind::KeyChanged,
+            (false, _) => ConflictKind::TypedOver,
+            (true, true) => ConflictKind::EditEdit,
+            (true, false) => ConflictKind::InsertInsert,
+        },
+        key: Some(key.clone()),
+        column: spec.name.clone(),
+        base: database,
+        database: Some(written.clone()),
+        sheet: found.clone(),
+        astray: false,
+    });
+}
+
+/// A row without a key got a marker, or its key back.
+fn claimed(
+    tab: &mut Tab,
+    out: &mut Confirmation,
+    (write, expected, image): (&RowWrite, &RowExpectation, &[Cell]),
+    sequence: u64,
+) {
+    let mut now = image.to_vec();
+    for (column, cell) in &write.cells {
+        if let Some(slot) = now.get_mut(usize::from(*column)) {
+            slot.clone_from(cell);
+        }
+    }
+    let Some(key) = tab.key_of(&now) else { return };
+    tab.index.put(write.row, &key);
+    if expected.database.is_empty() {
+        tab.drift.insert(key.clone(), now);
+    } else {
+        let written: Vec<usize> = write.cells.iter().map(|(c, _)| usize::from(*c)).collect();
+        out.steps.push(tab.rebase(&key, |base| {
+            for place in written {
+                base.agree(place, expected.database[place].clone(), now[place].clone());
+            }
+        }));
+        tab.see(&key, now);
+        tab.newcomers.restored(&key);
+    }
+    tab.touch(&key, sequence);
+    out.rows[0] += 1;
 }
 
 /// The row or its columns were others: what was there must be put back.
@@ -214,7 +351,7 @@ fn miss(
     out: &mut Confirmation,
     work: &TabWork,
     header: &Header,
-    (write, cells): (&RowWrite, &[Cell]),
+    (write, cells, meant): (&RowWrite, &[Cell], Option<&RowExpectation>),
 ) {
     let hits = (write.cells.iter())
         .filter_map(|(place, wrong)| {
@@ -222,90 +359,15 @@ fn miss(
             Some(RepairCell {
                 column,
                 header: cell_at(&header.now, column),
+                meant: meant.map(|_| *place),
                 wrong: wrong.clone(),
                 right: cell_at(cells, column),
             })
         })
         .collect();
-    let lost = remember(tab, Seen { header: &header.now, cells }, hits);
+    let lost = remember(tab, (Seen { header: &header.now, cells }, meant), hits);
     out.overruled.extend(lost.into_iter().map(Overruled::from));
     out.moved += 1;
-}
-
-fn confirm_delete(
-    tab: &mut Tab,
-    out: &mut Confirmation,
-    header: &Header,
-    (expected, whole): (&RowExpectation, &[Cell]),
-) {
-    let seen = Seen { header: &header.now, cells: whole };
-    let Some(key) = key_of(expected) else { return };
-    let mapped = seen.mapped(tab);
-    if seen.key(tab).as_ref() != Some(&key) {
-        if whole.iter().any(|cell| !cell.is_empty()) {
-            let row = seen.identity(tab);
-            let removed = removed_row(tab, header, whole);
-            tab.repairs.push(Repair { row, cells: Vec::new(), readd: Some(removed) });
-        }
-        out.moved += 1;
-        return;
-    }
-    let base = tab.base.get(&key).map(|base| base.cells.as_slice()).unwrap_or_default();
-    for (place, (column, found)) in tab.spec.columns.iter().zip(&mapped).enumerate() {
-        let Some(found) = found else { continue };
-        let agreed = base.get(place);
-        let known = tab.spec.key.contains(&place) || found.is_empty();
-        if agreed.map_or(!known, |agreed| agreed != found) {
-            out.overruled.push(Overruled {
-                kind: ConflictKind::EditedRowRemoved,
-                key: Some(key.clone()),
-                column: column.name.clone(),
-                base: agreed.cloned(),
-                database: None,
-                sheet: found.clone(),
-            });
-        }
-    }
-    if header.moved.contains(&true) {
-        out.overruled.extend(unseen_words(header, base, &key, whole));
-    }
-    out.rows[2] += 1;
-    settle(tab, out, &key, expected);
-}
-
-/// What stood in a removed row's columns whose headers the batch did not see, where mapped columns may have gone.
-fn unseen_words(header: &Header, base: &[Cell], key: &RowKey, whole: &[Cell]) -> Vec<Overruled> {
-    let unseen = |column: &ColumnIndex| cell_at(&header.now, *column).is_empty();
-    let columns = (0..).map(ColumnIndex).zip(whole).filter(|(column, _)| unseen(column));
-    columns
-        .filter(|(_, cell)| !cell.is_empty() && !base.contains(cell))
-        .map(|(column, cell)| Overruled {
-            kind: ConflictKind::EditedRowRemoved,
-            key: Some(key.clone()),
-            column: format!("column {}", column.0 + 1),
-            base: None,
-            database: None,
-            sheet: cell.clone(),
-        })
-        .collect()
-}
-
-/// A row removed by mistake, with the headers it had: those seen in the batch, the others as last read.
-fn removed_row(tab: &Tab, header: &Header, whole: &[Cell]) -> RemovedRow {
-    let mut names = tab.geometry.whole_header.clone();
-    names.resize(names.len().max(header.now.len()), Cell::Empty);
-    for name in &mut names {
-        // As last read; what the batch has seen elsewhere does not stand here any more.
-        if header.now.contains(name) {
-            *name = Cell::Empty;
-        }
-    }
-    for (name, now) in names.iter_mut().zip(&header.now) {
-        if !now.is_empty() {
-            name.clone_from(now);
-        }
-    }
-    RemovedRow { header: names, cells: whole.to_vec() }
 }
 
 fn confirm_inserts(
@@ -319,7 +381,16 @@ fn confirm_inserts(
         let Some(key) = key_of(expected) else { continue };
         if !moved_header {
             out.rows[1] += 1;
-            settle(tab, out, &key, expected);
+            let cells = (0..).zip(&expected.database).map(|(c, cell)| (c, None, cell.clone()));
+            out.changed.push(Changed {
+                key: key.clone(),
+                what: RowEvent::Added,
+                cells: cells.collect(),
+                who: None,
+            });
+            removed_row_edited(tab, out, &key, &expected.database);
+            tab.gone.came_back(&key);
+            out.steps.push(tab.agree(&key, expected.database.clone()));
             continue;
         }
         // Cells stand under wrong headers: blank them, and the whole row where it has not even got its key.
@@ -328,16 +399,32 @@ fn confirm_inserts(
         let blank_row = RowIdentity::Content(blank_content(tab));
         let row = if keyed { RowIdentity::Key(key.clone()) } else { blank_row };
         let wrong = |place: usize| !keyed || header.moved[place];
-        blank(tab, &header.now, row, (&work.columns, &expected.after), wrong);
+        blank(tab, &header.now, row, (&work.columns, &expected.database), wrong);
         if keyed {
-            let mut cells = expected.after.clone();
-            for (cell, moved) in cells.iter_mut().zip(&header.moved) {
-                if *moved {
-                    *cell = Cell::Empty;
+            out.steps.push(tab.rebase(&key, |base| {
+                for (place, cell) in expected.database.iter().enumerate() {
+                    let shown = if header.moved[place] { Cell::Empty } else { cell.clone() };
+                    base.agree(place, cell.clone(), shown);
                 }
-            }
-            out.steps.push(tab.agree(&key, Some(cells)));
+            }));
         }
+    }
+}
+
+/// A row that a person removed was changed in the database meanwhile, and is there again: worth knowing.
+fn removed_row_edited(tab: &Tab, out: &mut Confirmation, key: &RowKey, database: &[Cell]) {
+    let Some(base) = tab.base.get(key).filter(|_| tab.is_inbound()) else { return };
+    for (place, (column, cell)) in tab.spec.columns.iter().zip(database).enumerate() {
+        let Some(agreed) = base.database(place).filter(|agreed| *agreed != cell) else { continue };
+        out.overruled.push(Overruled {
+            kind: ConflictKind::RemovedRowEdited,
+            key: Some(key.clone()),
+            column: column.name.clone(),
+            base: Some(agreed.clone()),
+            database: Some(cell.clone()),
+            sheet: Cell::Empty,
+            astray: false,
+        });
     }
 }
 
@@ -351,9 +438,10 @@ fn blank(
 ) {
     let cells: Vec<RepairCell> = (columns.iter().zip(cells).enumerate())
         .filter(|(place, (_, cell))| wrong(*place) && !cell.is_empty())
-        .map(|(_, (column, cell))| RepairCell {
+        .map(|(place, (column, cell))| RepairCell {
             column: *column,
             header: cell_at(header, *column),
+            meant: u16::try_from(place).ok(),
             wrong: cell.clone(),
             right: Cell::Empty,
         })
@@ -374,31 +462,45 @@ fn confirm_repair(
     expectation: &TabExpectation,
     images: &TabImages,
 ) {
-    let header = Header::new(work, expectation, images);
+    let header = Header::new(tab, work, expectation, images);
+    let names = tab.names(&expectation.header);
     for ((write, expected), image) in
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
         let seen = Seen { header: &header.now, cells: image };
-        let meant = tab.repairs.iter().position(|repair| {
+        let before = Seen { header: &names, cells: &expected.before };
+        let owner = owner(tab, seen);
+        let meant = (0..).zip(&tab.repairs).find(|(place, repair)| {
+            let row = owner.map_or_else(|| is_likely(tab, repair, seen), |owner| owner == *place);
             is_planned_for(repair, write, expected)
-                && (is_row(tab, repair, seen)
-                    || is_likely(tab, repair, seen)
-                    || *image == expected.before)
+                && (row
+                    || *image == expected.before
+                    || bears_same_key(tab, expected, (seen, before)))
         });
+        let meant = meant.map(|(place, _)| place);
         match meant {
             Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),
-            None => miss(tab, out, work, &header, (write, image)),
+            None => miss(tab, out, work, &header, (write, image, None)),
         }
     }
     for expected in &expectation.inserts {
         if header.moved.contains(&true) {
             let row = RowIdentity::Content(blank_content(tab));
-            blank(tab, &header.now, row, (&work.columns, &expected.after), |_| true);
+            blank(tab, &header.now, row, (&work.columns, &expected.database), |_| true);
             out.moved += 1;
         } else {
             tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());
         }
     }
+}
+
+/// Whether the row bears the key, if only by mistake, that the row we meant was the only one to bear.
+fn bears_same_key(
+    tab: &Tab,
+    expected: &RowExpectation,
+    (seen, before): (Seen<'_>, Seen<'_>),
+) -> bool {
+    expected.alone && before.key(tab).is_some_and(|key| seen.key(tab) == Some(key))
 }
 
 /// The right row was hit; some of its cells may have been typed over meanwhile, or their columns may have moved.
@@ -415,21 +517,26 @@ fn repaired(
         let place = ColumnIndex(u32::from(*column));
         let found = cell_at(image, place);
         let typed_over = found != cell_at(&expected.before, place);
-        if typed_over || header.has_moved(*column) {
+        let name = cell_at(&header.now, place);
+        // Columns without a name look all the same.
+        let unclear = name.is_empty() && typed_over && header.moved.contains(&true);
+        let moved = unclear || header.has_moved(*column);
+        if typed_over || moved {
             again.push(RepairCell {
                 column: place,
                 header: cell_at(&header.now, place),
+                meant: None,
                 wrong: written.clone(),
                 right: found,
             });
         }
-        if header.has_moved(*column) {
+        if moved {
             continue;
         }
-        let name = cell_at(&header.now, place);
-        let done = repair.cells.iter().position(|cell| {
-            if name.is_empty() { cell.column == place } else { cell.header == name }
-        });
+        let done = repair
+            .cells
+            .iter()
+            .position(|cell| cell.header == name && (!name.is_empty() || cell.column == place));
         if let Some(done) = done {
             let cell = repair.cells.remove(done);
             if typed_over {
@@ -442,7 +549,16 @@ fn repaired(
     let seen = Seen { header: &header.now, cells: image };
     let lost = compose(tab, &mut repair, seen, again);
     out.overruled.extend(lost.into_iter().map(Overruled::from));
-    if !repair.cells.is_empty() {
-        tab.repairs.push(repair);
+    if repair.cells.is_empty() {
+        return;
     }
+    let mut now = image.to_vec();
+    for (column, written) in &write.cells {
+        if let Some(slot) = now.get_mut(usize::from(*column)) {
+            slot.clone_from(written);
+        }
+    }
+    // Whatever else a person has put there meanwhile helps to find the row again.
+    repair.row = identity_of(tab, &repair, Seen { header: &header.now, cells: &now });
+    tab.repairs.push(repair);
 }

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabImage, TabRead, WriteOutcome},
+    batch::{
+        Batch, Journal, ReadFailure, RowIndex, SpreadsheetImage, TabRead, TabsImage, WriteOutcome,
+    },
     change::{Row, RowChange, TableId},
+    intent::{CommitOutcome, Intent, PrepareOutcome, WriterFailure},
+    merge::Side,
     position::Position,
     state::{PendingRow, RowKey, StoreStep},
     value::Value,
@@ -19,6 +23,8 @@ pub enum Input {
         table: TableId,
         /// What its rows are now.
         changes: Vec<RowChange>,
+        /// When the transaction was committed, microseconds since the Unix epoch; 0 where that is not known.
+        at_us: i64,
     },
     /// Everything up to here has been told.
     Commit {
@@ -65,7 +71,7 @@ pub enum Input {
         /// Which spreadsheet.
         spreadsheet: String,
         /// What was found.
-        answer: Result<Vec<TabImage>, ReadFailure>,
+        answer: Result<TabsImage, ReadFailure>,
     },
     /// Answer to [`Action::ReadJournal`].
     JournalRead {
@@ -95,6 +101,86 @@ pub enum Input {
     },
     /// Read everything again now, whatever the timer says.
     Sweep,
+    /// Answer to [`Action::OpenWriter`].
+    WriterOpened {
+        /// The writer's executed set, read while the lock is held.
+        answer: Result<Position, WriterFailure>,
+    },
+    /// The writer's session is gone, and with it the lock: noticed while nothing was asked of it.
+    WriterLost {
+        /// Why, for log and status.
+        reason: String,
+    },
+    /// Answer to [`Action::Prepare`].
+    Prepared {
+        /// Which transaction.
+        intent: u64,
+        /// How it ended.
+        outcome: PrepareOutcome,
+    },
+    /// Answer to [`Action::Commit`].
+    Committed {
+        /// Which transaction.
+        intent: u64,
+        /// How it ended.
+        outcome: CommitOutcome,
+    },
+    /// A doorbell rang: something may have changed in a tab. Lost, doubled, late and forged bells cost latency only.
+    Rang(Bell),
+    /// A person has decided a conflict.
+    Decide {
+        /// Number of the conflict.
+        conflict: u64,
+        /// Whose value is to stand.
+        side: Side,
+    },
+    /// A person lets rows go that the brake holds, or has them put back.
+    Release {
+        /// Which table.
+        table: TableId,
+        /// Which rows; `None` for all.
+        keys: Option<Vec<RowKey>>,
+        /// Whether they go from the database too; otherwise they are added to the sheet again.
+        approved: bool,
+    },
+    /// A person wants the database's value in a cell.
+    Revert {
+        /// Which table.
+        table: TableId,
+        /// Which row.
+        row: RowIndex,
+        /// Index of the mapped column.
+        column: u16,
+    },
+    /// A person wants one side's values to stand wherever the sides differ: the table is copied again, and compared. What only one side has stays.
+    Repair {
+        /// Which table.
+        table: TableId,
+        /// Whose values stand; the sheet's only where the sheet may change the database.
+        side: Side,
+    },
+    /// A person stops a table, or lets it go on.
+    Pause {
+        /// Which table.
+        table: TableId,
+        /// Whether it rests.
+        paused: bool,
+    },
+}
+
+/// What a doorbell says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bell {
+    /// Which spreadsheet.
+    pub spreadsheet: String,
+    /// Numeric id of the tab; `None` for all.
+    pub sheet_id: Option<i32>,
+    /// First row and number of rows that changed, where rows kept their places; `None` where they may have moved.
+    pub rows: Option<(RowIndex, u32)>,
+    /// Who changed them.
+    pub who: Option<String>,
+    /// When, microseconds since the Unix epoch.
+    pub at_us: i64,
 }
 
 /// Something to do. The answer comes back as an [`Input`].
@@ -146,6 +232,18 @@ pub enum Action {
         table: TableId,
         /// Which rows.
         keys: Vec<RowKey>,
+    },
+    /// Open the connection that all writes to the database go over, and take the pipeline's lock on it.
+    OpenWriter,
+    /// Begin a transaction, lock, compare, write, read back, and keep it open.
+    Prepare {
+        /// What to write.
+        intent: Intent,
+    },
+    /// Commit what was prepared, and read the executed set behind it.
+    Commit {
+        /// Which transaction.
+        intent: u64,
     },
     /// Something worth telling.
     Tell(Notice),
@@ -219,6 +317,32 @@ pub enum Notice {
         spreadsheet: String,
         /// What to do.
         message: String,
+    },
+    /// Edits of people reached the database.
+    Saved {
+        /// Which table.
+        table: TableId,
+        /// Rows changed, added, removed.
+        rows: [usize; 3],
+    },
+    /// The database refused rows.
+    Refused {
+        /// Which table.
+        table: TableId,
+        /// Why, without values.
+        reason: String,
+    },
+    /// The writer is not available for now.
+    WriterWaits {
+        /// Why.
+        reason: String,
+    },
+    /// More rows are gone from a tab than its brake lets through: they wait for a person.
+    Braked {
+        /// Which table.
+        table: TableId,
+        /// How many.
+        rows: usize,
     },
     /// The journal tab is gone or older than the store: writes are held for a while, then everything is compared.
     JournalGone {

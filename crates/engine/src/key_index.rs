@@ -43,6 +43,35 @@ impl KeyIndex {
         index
     }
 
+    /// The row that was known by `shown` is known by `key` from now on.
+    pub fn rename(&mut self, shown: &RowKey, key: &RowKey) {
+        if let Some(Place::Row(row)) = self.places.get(shown).copied() {
+            self.places.remove(shown);
+            self.put(row, key);
+        }
+    }
+
+    /// A row that had no key bears this one now.
+    pub fn put(&mut self, row: RowIndex, key: &RowKey) {
+        self.end = self.end.max(row.0 + 1);
+        match self.places.entry(key.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(Place::Row(row));
+            }
+            Entry::Occupied(mut entry) => {
+                if *entry.get() != Place::Row(row) {
+                    entry.insert(Place::Several);
+                }
+            }
+        }
+    }
+
+    /// The key is believed to stand there.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn believe(&mut self, key: &RowKey, row: RowIndex) {
+        self.places.insert(key.clone(), Place::Row(row));
+    }
+
     /// Where the key stands.
     pub fn locate(&self, key: &RowKey) -> Option<Place> {
         self.places.get(key).copied()

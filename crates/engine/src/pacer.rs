@@ -20,10 +20,12 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{backoff::Backoff, time::Moment};
 
 /// Requests a minute that the pipeline may use. Google's limit is 60 a user for each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// Writes a minute.
     pub writes_per_minute: NonZeroU32,

@@ -8,6 +8,8 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     batch::CellFormat,
     cell::Cell,
@@ -25,12 +27,31 @@ const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 const SHEET_EPOCH_DAYS: i64 = 25_569;
 
 /// What a table's rendering depends on beside the column types.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rendering {
     /// Zone in which `TIMESTAMP` is shown.
+    #[serde(with = "by_name")]
     pub zone: TimeZone,
     /// How an empty string looks.
     pub empty_text: String,
+}
+
+/// A zone is written down as its name.
+mod by_name {
+    use jiff::tz::TimeZone;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(zone: &TimeZone, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(zone.iana_name().unwrap_or("UTC"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TimeZone, D::Error> {
+        let name = String::deserialize(from)?;
+        if name == "UTC" {
+            return Ok(TimeZone::UTC);
+        }
+        TimeZone::get(&name).map_err(de::Error::custom)
+    }
 }
 
 impl Default for Rendering {
@@ -125,7 +146,7 @@ pub fn row_key<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<RowKey> {
                 text.push('\'');
                 text.push_str(&words.replace('\u{1f}', "\u{1f}\u{1f}"));
             }
-            Cell::Empty | Cell::Bool(_) | Cell::Formula(_) => return None,
+            Cell::Empty | Cell::Bool(_) | Cell::Formula { .. } => return None,
         }
     }
     (!text.is_empty()).then(|| RowKey(text.into()))
@@ -257,9 +278,10 @@ fn civil(micros: i64) -> DateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Fill;
 
     fn column(kind: ColumnKind) -> Column {
-        Column { name: "c".into(), kind, nullable: true }
+        Column { name: "c".into(), kind, nullable: true, fill: Fill::Nothing }
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "claims read better without borrows")]

@@ -3,159 +3,56 @@
 //! Repairs come before anything else in a tab. A repair is itself a positional write with a pre-image, so it may hit a wrong place too; then
 //! the two compose: what the first one has to put back survives. Columns are found again by their header, rows by their key or content.
 
+mod recognition;
+
+use recognition::{NOWHERE, column_of, is_of_key, place_of, restored, slot};
+pub(crate) use recognition::{Seen, is_likely, is_row, owner};
+
 use crate::{
     batch::{
         ColumnIndex, RowExpectation, RowIndex, RowWrite, RowsInsert, TabExpectation, TabImage,
         TabWork,
     },
     cell::Cell,
-    render::row_key,
-    state::{ConflictKind, RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey},
-    survey::{cell_at, is_named},
+    conflict::ConflictKind,
+    key_index::Place,
+    state::{RemovedRow, Repair, RepairCell, RowIdentity, RowKey},
+    survey::cell_at,
     tab::Tab,
 };
 
-/// Some columns of a tab at one moment: header and content of each, side by side.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen<'a> {
-    pub(crate) header: &'a [Cell],
-    pub(crate) cells: &'a [Cell],
-}
-
-impl Seen<'_> {
-    /// The mapped cells by their header; `None` for columns that are not among the ones seen.
-    pub(crate) fn mapped(&self, tab: &Tab) -> Vec<Option<Cell>> {
-        let place = |name: &str| self.header.iter().position(|cell| is_named(cell, name));
-        (tab.spec.columns.iter())
-            .map(|column| {
-                place(&column.name)
-                    .map(|place| self.cells.get(place).cloned().unwrap_or(Cell::Empty))
-            })
-            .collect()
-    }
-
-    /// The row's key, where its columns were seen.
-    pub(crate) fn key(&self, tab: &Tab) -> Option<RowKey> {
-        key_of(tab, &self.mapped(tab))
-    }
-
-    /// How to find the row again.
-    pub(crate) fn identity(&self, tab: &Tab) -> RowIdentity {
-        self.key(tab).map_or_else(|| RowIdentity::Content(self.content(tab)), RowIdentity::Key)
-    }
-
-    fn content(&self, tab: &Tab) -> RowContent {
-        let is_mapped = |name| tab.spec.columns.iter().any(|column| is_named(name, &column.name));
-        let own = (self.header.iter().zip(self.cells))
-            .filter(|(name, cell)| !name.is_empty() && !cell.is_empty() && !is_mapped(name))
-            .map(|(name, cell)| (name.clone(), cell.clone()))
-            .collect();
-        RowContent { mapped: self.mapped(tab), own }
-    }
-
-    /// Whether nothing that was seen contradicts what is known.
-    fn agrees_with(&self, tab: &Tab, known: &RowContent) -> bool {
-        let mapped = self.mapped(tab);
-        let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
-            known.is_none() || found.is_none() || known == found
-        };
-        let still = |(name, cell): &(Cell, Cell)| {
-            let place = self.header.iter().position(|header| header == name);
-            place.is_none_or(|place| self.cells.get(place) == Some(cell))
-        };
-        known.mapped.iter().zip(&mapped).all(same) && known.own.iter().all(still)
-    }
-}
-
-fn key_of(tab: &Tab, mapped: &[Option<Cell>]) -> Option<RowKey> {
-    let parts: Option<Vec<&Cell>> =
-        tab.spec.key.iter().map(|column| mapped.get(*column)?.as_ref()).collect();
-    row_key(parts?.into_iter())
-}
-
-/// Where a column stands now: by its header, else where it was.
-fn place_of(header: &[Cell], column: ColumnIndex, name: &Cell) -> ColumnIndex {
-    if name.is_empty() || cell_at(header, column) == *name {
-        return column;
-    }
-    let found = header.iter().position(|cell| cell == name);
-    found.and_then(|place| u32::try_from(place).ok()).map_or(column, ColumnIndex)
-}
-
-fn slot(cells: &mut [Cell], column: ColumnIndex) -> Option<&mut Cell> {
-    cells.get_mut(usize::try_from(column.0).ok()?)
-}
-
-/// A row as it was before it was hit.
-struct Restored {
-    cells: Vec<Cell>,
-    /// How many of our cells stand in it still.
-    there: usize,
-    /// How many of these are not empty.
-    written: usize,
-    /// Whether all do whose columns were seen.
-    whole: bool,
-}
-
-fn restored(repair: &Repair, seen: Seen<'_>) -> Restored {
-    let mut row = Restored { cells: seen.cells.to_vec(), there: 0, written: 0, whole: true };
-    for cell in &repair.cells {
-        if !cell.header.is_empty() && !seen.header.contains(&cell.header) {
-            continue;
-        }
-        match slot(&mut row.cells, place_of(seen.header, cell.column, &cell.header)) {
-            Some(slot) if *slot == cell.wrong => {
-                *slot = cell.right.clone();
-                row.there += 1;
-                row.written += usize::from(!cell.wrong.is_empty());
-            }
-            _ => row.whole = false,
-        }
-    }
-    row
-}
-
-/// Whether the row bears a key that the database has.
-fn is_known(tab: &Tab, seen: Seen<'_>) -> bool {
-    seen.key(tab).is_some_and(|key| tab.base.contains_key(&key) || tab.pending.get(&key).is_some())
-}
-
-/// Whether a whole row is the one that was hit, with our cells still in it.
-pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
-    match &repair.row {
-        RowIdentity::Key(key) => seen.key(tab).as_ref() == Some(key),
-        RowIdentity::Content(content) => {
-            let before = restored(repair, seen);
-            let row = Seen { header: seen.header, cells: &before.cells };
-            let unmistakable = before.written > 1 && !is_known(tab, seen);
-            before.there > 0 && before.whole && (unmistakable || row.agrees_with(tab, content))
-        }
-    }
-}
-
-/// Whether a row without a key, changed by a person since, still holds something of what we wrote.
-pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
-    repair.readd.is_none()
-        && matches!(repair.row, RowIdentity::Content(_))
-        && restored(repair, seen).written > 0
-        && !is_known(tab, seen)
-}
-
-/// Remembers that cells of a row were hit, `seen` being the row just before. Composes with what is already to be put back there. Gives
-/// what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
-pub(crate) fn remember(tab: &mut Tab, seen: Seen<'_>, hits: Vec<RepairCell>) -> Vec<Lost> {
-    let known = (tab.repairs.iter())
-        .position(|repair| repair.readd.is_none() && is_row(tab, repair, seen))
+/// Remembers that cells of a row were hit, `seen` being the row just before, `meant` what we took it for. Composes with what is already to
+/// be put back there. Gives what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
+pub(crate) fn remember(
+    tab: &mut Tab,
+    (seen, meant): (Seen<'_>, Option<&RowExpectation>),
+    hits: Vec<RepairCell>,
+) -> Vec<Lost> {
+    let row = match meant.filter(|meant| has_only_lost_its_key(tab, seen, meant)) {
+        Some(meant) => meant.row.clone(),
+        None => seen.identity(tab),
+    };
+    let known = owner(tab, seen)
         .or_else(|| tab.repairs.iter().position(|repair| is_likely(tab, repair, seen)));
     let mut repair = match known {
         Some(known) => tab.repairs.remove(known),
-        None => Repair { row: seen.identity(tab), cells: Vec::new(), readd: None },
+        None => Repair { row, cells: Vec::new(), readd: None },
     };
     let lost = compose(tab, &mut repair, seen, hits);
     if !repair.cells.is_empty() {
         tab.repairs.push(repair);
     }
     lost
+}
+
+/// Whether the row is the one we meant as far as can be seen, its key out of sight because columns have moved.
+fn has_only_lost_its_key(tab: &Tab, seen: Seen<'_>, meant: &RowExpectation) -> bool {
+    let mapped = seen.mapped(tab);
+    let unseen = tab.spec.key.iter().any(|key| mapped.get(*key).is_some_and(Option::is_none));
+    let same = |(cell, before): (&Option<Cell>, &Cell)| {
+        cell.as_ref().is_some_and(|cell| cell == before && !cell.is_empty())
+    };
+    unseen && matches!(meant.row, RowIdentity::Key(_)) && mapped.iter().zip(&meant.before).any(same)
 }
 
 /// Adds hits to what is to be put back in a row already. A row whose key was hit is found by its content from then on.
@@ -165,19 +62,15 @@ pub(crate) fn compose(
     seen: Seen<'_>,
     hits: Vec<RepairCell>,
 ) -> Vec<Lost> {
-    let is_key = |cell: &RepairCell| {
-        tab.spec.key.iter().any(|key| is_named(&cell.header, &tab.spec.columns[*key].name))
-    };
-    if hits.iter().any(is_key) && matches!(repair.row, RowIdentity::Key(_)) {
-        let cells = restored(repair, seen).cells;
+    if hits.iter().any(|cell| is_of_key(tab, cell)) && matches!(repair.row, RowIdentity::Key(_)) {
+        let cells = restored(tab, repair, seen).cells;
         let before = Seen { header: seen.header, cells: &cells };
         repair.row = RowIdentity::Content(before.content(tab));
     }
-    let header = seen.header;
     let mut lost = Vec::new();
     for hit in hits {
-        let known = (repair.cells.iter())
-            .position(|cell| place_of(header, cell.column, &cell.header) == hit.column);
+        let known =
+            (repair.cells.iter()).position(|cell| column_of(tab, seen, cell) == Some(hit.column));
         match known.map(|known| &mut repair.cells[known]) {
             Some(first) if first.wrong == hit.right => first.wrong = hit.wrong,
             Some(first) => {
@@ -196,25 +89,65 @@ pub(crate) struct Lost {
     pub(crate) key: Option<RowKey>,
     pub(crate) column: String,
     pub(crate) value: Cell,
+    /// What we wrote there, where it may still stand.
+    pub(crate) stray: Option<Cell>,
 }
 
 /// What is lost when a cell cannot be put back: nothing where the database has it.
 pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Option<Lost> {
     let key = match row {
-        RowIdentity::Key(key) => Some(key.clone()),
+        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
         RowIdentity::Content(_) => None,
     };
-    let place = tab.spec.columns.iter().position(|column| is_named(&cell.header, &column.name));
+    let place = (0..tab.width()).find(|column| tab.is_header_of(&cell.header, *column));
     let base = key.as_ref().and_then(|key| tab.base.get(key));
-    let agreed = base.zip(place).and_then(|(base, place)| base.cells.get(place));
-    (!cell.right.is_empty() && agreed != Some(&cell.right)).then(|| Lost {
-        key,
-        column: match &cell.header {
-            Cell::Text(name) => name.to_string(),
-            _ => format!("column {}", cell.column.0 + 1),
-        },
-        value: cell.right.clone(),
-    })
+    let agreed = base.zip(place).and_then(|(base, place)| base.sheet(place));
+    let unknown = !cell.right.is_empty() && agreed != Some(&cell.right);
+    unknown.then(|| lost(key, cell, None))
+}
+
+fn lost(key: Option<RowKey>, cell: &RepairCell, stray: Option<Cell>) -> Lost {
+    let column = match &cell.header {
+        Cell::Text(name) => name.to_string(),
+        _ => format!("column {}", cell.column.0 + 1),
+    };
+    Lost { key, column, value: cell.right.clone(), stray }
+}
+
+/// What may stand somewhere in the tab because of a repair whose row cannot be found.
+fn strays(tab: &Tab, repair: &Repair, (image, header): (&TabImage, &[Cell])) -> Vec<Lost> {
+    let stands = |cell: &RepairCell| {
+        let column = column_of(tab, Seen { header, cells: &[] }, cell);
+        let column = column.and_then(|column| image.columns.iter().find(|(c, _)| *c == column));
+        let mut others = tab.repairs.iter().flat_map(|other| &other.cells);
+        cell.wrong.is_empty()
+            || column.is_some_and(|(_, cells)| cells.contains(&cell.wrong))
+            || others.any(|other| other.header == cell.header && other.right == cell.wrong)
+    };
+    let (standing, gone): (Vec<&RepairCell>, Vec<&RepairCell>) =
+        repair.cells.iter().partition(|cell| stands(cell));
+    let key = match &repair.row {
+        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
+        RowIdentity::Content(_) => None,
+    };
+    let there = standing.into_iter().map(|cell| lost(key.clone(), cell, Some(cell.wrong.clone())));
+    let gone = gone.into_iter().filter_map(|cell| lost_value(tab, &repair.row, cell));
+    there.chain(gone).collect()
+}
+
+/// The tab is gone: nothing can be put back any more. Gives what is lost with it.
+pub(crate) fn give_up_all(tab: &mut Tab) -> Vec<Lost> {
+    let mut lost = Vec::new();
+    for repair in std::mem::take(&mut tab.repairs) {
+        lost.extend(repair.cells.iter().filter_map(|cell| lost_value(tab, &repair.row, cell)));
+        let Some(removed) = repair.readd else { continue };
+        for (column, cell) in (0..).map(ColumnIndex).zip(removed.cells) {
+            let header = cell_at(&removed.header, column);
+            let cell = RepairCell { column, header, meant: None, wrong: Cell::Empty, right: cell };
+            lost.extend(lost_value(tab, &repair.row, &cell));
+        }
+    }
+    lost
 }
 
 /// Whether a planned write puts back what this repair asks for.
@@ -238,46 +171,143 @@ pub(crate) struct RepairPlan {
 /// Plans all repairs of a tab from a whole read of it. Repairs that turn out done or impossible are dropped.
 pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let mut plan = RepairPlan::default();
-    let width = image.properties.columns;
-    let header = padded(&image.header, width);
+    let found = padded(&image.header, image.properties.columns);
+    let header = tab.names(&found);
     let mut writes: Vec<(RowWrite, RowExpectation)> = Vec::new();
     let mut inserts = Vec::new();
     for mut repair in exact_first(tab, image, &header) {
         if let Some(removed) = &repair.readd {
-            inserts.push((laid_out(removed, &header), repair.row.clone()));
+            inserts.push((laid_out(tab, removed, &header), repair.row.clone()));
             tab.repairs.push(repair);
             continue;
         }
-        let Some((row, cells)) = find_row(tab, (image, &header), &repair, &writes) else {
-            plan.lost.extend(repair.cells.iter().filter_map(|c| lost_value(tab, &repair.row, c)));
-            continue;
-        };
-        let place = |cell: &RepairCell| place_of(&header, cell.column, &cell.header);
-        let (back, gone): (Vec<RepairCell>, Vec<RepairCell>) = std::mem::take(&mut repair.cells)
-            .into_iter()
-            .partition(|cell| cell_at(&cells, place(cell)) == cell.wrong);
-        let gone = gone.iter().filter(|cell| cell_at(&cells, place(cell)) != cell.right);
-        plan.lost.extend(gone.filter_map(|cell| lost_value(tab, &repair.row, cell)));
-        if back.is_empty() {
+        let rows = find_rows(tab, (image, &header), &repair, &writes);
+        if let (true, Some(removed)) = (rows.is_empty(), emptied(tab, &repair)) {
+            // An empty row at the end of a tab cannot be told from none.
+            inserts.push((laid_out(tab, &removed, &header), repair.row.clone()));
+            tab.repairs.push(Repair { row: repair.row, cells: Vec::new(), readd: Some(removed) });
             continue;
         }
-        writes.push(put_back(&repair.row, row, cells, &back, &header));
-        repair.cells = back;
-        tab.repairs.push(repair);
+        if rows.is_empty() {
+            plan.lost.extend(strays(tab, &repair, (image, &header)));
+            continue;
+        }
+        let hit = std::mem::take(&mut repair.cells);
+        for (row, cells) in rows {
+            let holds = |cell: &RepairCell, what: &Cell| {
+                let column = column_of(tab, Seen { header: &header, cells: &cells }, cell);
+                column.is_some_and(|column| cell_at(&cells, column) == *what)
+            };
+            let (back, gone): (Vec<RepairCell>, Vec<RepairCell>) =
+                hit.iter().cloned().partition(|cell| holds(cell, &cell.wrong));
+            let gone = gone.iter().filter(|cell| !holds(cell, &cell.right));
+            plan.lost.extend(gone.filter_map(|cell| lost_value(tab, &repair.row, cell)));
+            if back.is_empty() {
+                continue;
+            }
+            let seen = Seen { header: &header, cells: &cells };
+            let known = Repair { cells: back.clone(), ..repair.clone() };
+            let identity = identity_of(tab, &known, seen);
+            let alone = seen
+                .key(tab)
+                .is_some_and(|key| matches!(tab.index.locate(&key), Some(Place::Row(_))));
+            writes.push(put_back(tab, (row, alone), (&identity, &back), cells, &header));
+            tab.repairs.push(Repair { row: identity, ..known });
+        }
     }
-    plan.work = assemble(tab, header, writes, inserts);
+    plan.work = assemble(tab, found, writes, inserts);
     plan
 }
 
-/// All repairs, those whose row is beyond doubt before those that may take what is left.
+/// How to find a row again that was found whole: by its key where that was not hit, else by what it is to be.
+pub(crate) fn identity_of(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> RowIdentity {
+    let before = restored(tab, repair, seen).cells;
+    let before = Seen { header: seen.header, cells: &before };
+    match seen.identity(tab) {
+        RowIdentity::Key(key) if !repair.cells.iter().any(|cell| is_of_key(tab, cell)) => {
+            RowIdentity::Key(key)
+        }
+        _ => RowIdentity::Content(before.content(tab)),
+    }
+}
+
+/// Whether the row is to be blank: we had added it under wrong columns.
+fn is_addition(repair: &Repair) -> bool {
+    let blank = |cell: &Option<Cell>| cell.as_ref().is_none_or(Cell::is_empty);
+    matches!(&repair.row, RowIdentity::Content(content) if content.mapped.iter().all(blank))
+        && repair.cells.iter().all(|cell| cell.right.is_empty())
+}
+
+/// A row that was emptied by mistake, as far as it is known: to be added again where it cannot be found.
+fn emptied(tab: &Tab, repair: &Repair) -> Option<RemovedRow> {
+    let RowIdentity::Content(content) = &repair.row else { return None };
+    let hit = |place| repair.cells.iter().any(|cell| tab.is_header_of(&cell.header, place));
+    let stands = |(place, cell): (usize, &Option<Cell>)| {
+        cell.as_ref().is_none_or(|cell| !cell.is_empty() && !hit(place))
+    };
+    let left = !content.own.is_empty() || content.mapped.iter().enumerate().any(stands);
+    if left || repair.cells.iter().any(|cell| !cell.wrong.is_empty()) {
+        // It would be found by what is left of it.
+        return None;
+    }
+    let width = repair.cells.iter().map(|cell| cell.column.0 + 1).max()?;
+    let blank = || vec![Cell::Empty; usize::try_from(width).unwrap_or(0)];
+    let mut removed = RemovedRow { header: blank(), cells: blank() };
+    for cell in &repair.cells {
+        if let Some(slot) = slot(&mut removed.header, cell.column) {
+            slot.clone_from(&cell.header);
+        }
+        if let Some(slot) = slot(&mut removed.cells, cell.column) {
+            slot.clone_from(&cell.right);
+        }
+    }
+    Some(removed)
+}
+
+/// All repairs: those whose row is beyond doubt before those that may take what is left, and rows that still hold all that we wrote before
+/// rows that only bear the key.
 fn exact_first(tab: &mut Tab, image: &TabImage, header: &[Cell]) -> Vec<Repair> {
-    let repairs = std::mem::take(&mut tab.repairs);
+    let mut repairs = std::mem::take(&mut tab.repairs);
+    for repair in &mut repairs {
+        know_columns(tab, repair, header);
+    }
     let rows: Vec<Vec<Cell>> = (0..depth(image)).map(|row| whole_row(image, row)).collect();
     let exact =
         |repair: &Repair| rows.iter().any(|cells| is_row(tab, repair, Seen { header, cells }));
     let (mut sure, unsure): (Vec<Repair>, Vec<Repair>) = repairs.into_iter().partition(exact);
+    sure.sort_by_key(|repair| matches!(repair.row, RowIdentity::Key(_)));
     sure.extend(unsure);
     sure
+}
+
+/// Where all columns stand that are known to have been there when the row was removed, the others do so, too.
+fn know_removed(tab: &Tab, removed: &mut RemovedRow, header: &[Cell]) {
+    for name in &mut removed.header {
+        *name = tab.naming(NOWHERE, name);
+    }
+    let stays = |(name, now): (&Cell, &Cell)| name.is_empty() || name == now;
+    if removed.header.len() <= header.len() && removed.header.iter().zip(header).all(stays) {
+        for (name, now) in removed.header.iter_mut().zip(header) {
+            name.clone_from(now);
+        }
+    }
+}
+
+/// Columns whose headers nobody knew when they were hit may be known now: somebody had just renamed them.
+fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
+    for cell in &mut repair.cells {
+        cell.header = tab.naming(NOWHERE, &cell.header);
+    }
+    if let Some(removed) = &mut repair.readd {
+        know_removed(tab, removed, header);
+    }
+    let RowIdentity::Content(content) = &mut repair.row else { return };
+    let mapped = &mut content.mapped;
+    content.own.retain(|(name, cell)| {
+        let column = (0..tab.width()).find(|column| tab.is_header_of(name, *column));
+        let slot = column.and_then(|column| mapped.get_mut(column)).filter(|slot| slot.is_none());
+        slot.map(|slot| *slot = Some(cell.clone())).is_none()
+    });
 }
 
 fn depth(image: &TabImage) -> usize {
@@ -285,31 +315,28 @@ fn depth(image: &TabImage) -> usize {
 }
 
 fn put_back(
-    identity: &RowIdentity,
-    row: RowIndex,
+    tab: &Tab,
+    (row, alone): (RowIndex, bool),
+    (identity, back): (&RowIdentity, &[RepairCell]),
     before: Vec<Cell>,
-    back: &[RepairCell],
     header: &[Cell],
 ) -> (RowWrite, RowExpectation) {
-    let mut after = before.clone();
     let mut write = RowWrite { row, cells: Vec::new() };
     for cell in back {
-        let column = place_of(header, cell.column, &cell.header);
+        let Some(column) = column_of(tab, Seen { header, cells: &before }, cell) else { continue };
         write.cells.push((u16::try_from(column.0).unwrap_or(u16::MAX), cell.right.clone()));
-        if let Some(slot) = slot(&mut after, column) {
-            *slot = cell.right.clone();
-        }
     }
     write.cells.sort_by_key(|(column, _)| *column);
-    (write, RowExpectation { row: identity.clone(), latest: 0, before, after })
+    (write, RowExpectation { alone, ..RowExpectation::new(identity.clone(), before, Vec::new()) })
 }
 
 fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
     (0..width).map(|column| cell_at(row, ColumnIndex(column))).collect()
 }
 
-/// The cells of a removed row under the headers they had, else where they stood, else in the next free column.
-fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
+/// The cells of a removed row under the headers they had, else where they stood, else in the next free column; never in a mapped one, where
+/// they would be taken for a person's word.
+fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
     let mut row = vec![Cell::Empty; header.len()];
     let cells = (0..).map(ColumnIndex).zip(&removed.cells);
     let mut homeless = Vec::new();
@@ -320,10 +347,13 @@ fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
             _ => homeless.push((column, cell.clone())),
         }
     }
+    let mapped = |place: &usize| {
+        header.get(*place).is_some_and(|name| (0..tab.width()).any(|c| tab.is_header_of(name, c)))
+    };
     for (column, cell) in homeless {
         let place = usize::try_from(column.0).unwrap_or(usize::MAX);
-        let order = (place..row.len()).chain(0..place.min(row.len()));
-        if let Some(free) = order.into_iter().find(|free| row[*free].is_empty()) {
+        let mut order = (place..row.len()).chain(0..place.min(row.len()));
+        if let Some(free) = order.find(|free| row[*free].is_empty() && !mapped(free)) {
             row[free] = cell;
         }
     }
@@ -331,37 +361,66 @@ fn laid_out(removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
 }
 
 /// Finds the row that was hit, wherever it is now, with all its cells from column 0. A row without a key that a person has changed
-/// since is taken for it where no other row without a known key holds as much of what we wrote.
-fn find_row(
+/// since is taken for it where no other row without a known key holds as much of what we wrote. Several rows where a person has made copies.
+fn find_rows(
     tab: &Tab,
     (image, header): (&TabImage, &[Cell]),
     repair: &Repair,
     writes: &[(RowWrite, RowExpectation)],
-) -> Option<(RowIndex, Vec<Cell>)> {
+) -> Vec<(RowIndex, Vec<Cell>)> {
     let first = tab.spec.header_row.0 + 1;
     let rows = (first..).map(RowIndex).zip(0..depth(image));
-    let mut rows: Vec<(RowIndex, Vec<Cell>)> = rows
+    let rows: Vec<(RowIndex, Vec<Cell>)> = rows
         .filter(|(row, _)| writes.iter().all(|(write, _)| write.row != *row))
         .map(|(row, offset)| (row, whole_row(image, offset)))
         .collect();
     let hits = |cells: &[Cell]| {
         let still = |cell: &&RepairCell| {
-            let place = place_of(header, cell.column, &cell.header);
-            !cell.wrong.is_empty() && cell_at(cells, place) == cell.wrong
+            let column = column_of(tab, Seen { header, cells }, cell);
+            !cell.wrong.is_empty()
+                && column.is_some_and(|column| cell_at(cells, column) == cell.wrong)
         };
         repair.cells.iter().filter(still).count()
     };
     let exact = |cells: &[Cell]| is_row(tab, repair, Seen { header, cells });
-    // Of several rows with the same key, the one that still holds what we wrote.
-    let best = (0..rows.len()).filter(|at| exact(&rows[*at].1)).max_by_key(|at| hits(&rows[*at].1));
-    let best = best.or_else(|| {
-        let likely = |at: &usize| is_likely(tab, repair, Seen { header, cells: &rows[*at].1 });
-        let candidates: Vec<usize> = (0..rows.len()).filter(likely).collect();
-        let most = candidates.iter().map(|at| hits(&rows[*at].1)).max()?;
-        let mut alike = candidates.into_iter().filter(|at| hits(&rows[*at].1) == most);
-        alike.next().filter(|_| alike.next().is_none())
-    })?;
-    Some(rows.swap_remove(best))
+    let likeness =
+        |at: usize| hits(&rows[at].1) + agreement(tab, repair, Seen { header, cells: &rows[at].1 });
+    // Of several rows with the same key, those that still hold what we wrote.
+    let found: Vec<usize> = (0..rows.len()).filter(|at| exact(&rows[*at].1)).collect();
+    let most = found.iter().map(|at| hits(&rows[*at].1)).max();
+    let found: Vec<usize> = match most {
+        Some(0) => found.into_iter().take(1).collect(),
+        Some(most) => {
+            // Rows that bear the same key are copies of one another; rows that only look alike need not be.
+            if matches!(repair.row, RowIdentity::Key(_)) {
+                found.into_iter().filter(|at| hits(&rows[*at].1) == most).collect()
+            } else {
+                found.into_iter().rev().max_by_key(|at| likeness(*at)).into_iter().collect()
+            }
+        }
+        None => {
+            let likely = |at: &usize| is_likely(tab, repair, Seen { header, cells: &rows[*at].1 });
+            let likely: Vec<usize> = (0..rows.len()).filter(likely).collect();
+            let most = likely.iter().map(|at| hits(&rows[*at].1)).max();
+            let alike = likely.into_iter().filter(|at| Some(hits(&rows[*at].1)) == most);
+            let alike: Vec<usize> = alike.collect();
+            if alike.len() == 1 { alike } else { Vec::new() }
+        }
+    };
+    found.into_iter().map(|at| rows[at].clone()).collect()
+}
+
+/// How many of the cells that were not hit are as they were.
+fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
+    let RowIdentity::Content(content) = &repair.row else { return 0 };
+    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let mapped = seen.mapped(tab);
+    let alike = |(column, cell): &(usize, &Option<Cell>)| {
+        !hit(*column)
+            && cell.as_ref().is_some_and(|cell| !cell.is_empty())
+            && content.mapped.get(*column) == Some(*cell)
+    };
+    mapped.iter().enumerate().filter(alike).count()
 }
 
 fn whole_row(image: &TabImage, row: usize) -> Vec<Cell> {
@@ -388,12 +447,7 @@ fn assemble(
     let (writes, expected): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
     let (rows, identities): (Vec<Vec<Cell>>, Vec<_>) = inserts.into_iter().unzip();
     let added = (identities.into_iter().zip(&rows))
-        .map(|(row, cells)| RowExpectation {
-            row,
-            latest: 0,
-            before: Vec::new(),
-            after: cells.clone(),
-        })
+        .map(|(row, cells)| RowExpectation::new(row, Vec::new(), cells.clone()))
         .collect();
     let work = TabWork {
         sheet_id: tab.geometry.sheet_id,
@@ -401,6 +455,7 @@ fn assemble(
         header_row: tab.spec.header_row,
         columns: (0..width).map(ColumnIndex).collect(),
         grid_columns: width,
+        bind: Vec::new(),
         writes,
         deletes: Vec::new(),
         insert: (!rows.is_empty()).then(|| RowsInsert {
@@ -408,6 +463,7 @@ fn assemble(
             inherit_from_before: tab.index.end().0 > tab.spec.header_row.0 + 1,
             rows,
         }),
+        notes: Vec::new(),
     };
     let expectation = TabExpectation {
         table: tab.spec.table,

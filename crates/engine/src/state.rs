@@ -6,9 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::BaseRow,
     batch::{ColumnIndex, InFlight},
     cell::Cell,
     change::TableId,
+    conflict::{ConflictRecord, Outcome},
+    history::HistoryEntry,
+    intent::{Intent, Window},
+    merge::Side,
     position::Position,
 };
 
@@ -37,8 +42,37 @@ pub enum StoreStep {
     Table(TableId, TableState),
     /// Cells we overwrote in a wrong row and must put back; the whole list of a table.
     Repairs(TableId, Vec<Repair>),
-    /// Something a person should know; never changed, never removed by us.
+    /// Something a person should know; kept for good.
     Conflict(ConflictRecord),
+    /// What came of an open conflict.
+    Outcome(u64, Outcome),
+    /// A transaction on the writer, from before it is sent until its windows are closed.
+    Intent(Intent),
+    /// Nothing is left to know about it.
+    IntentGone(u64),
+    /// What the log says about a row while a write of ours may be ahead of it.
+    Window(TableId, RowKey, Window),
+    /// The log has caught up with the row.
+    WindowGone(TableId, RowKey),
+    /// A marker that claims, or claimed, a row without a key.
+    Claim(TableId, Marker, Claim),
+    /// The marker means nothing any more.
+    ClaimGone(TableId, Marker),
+    /// Something that people may ask for later; kept for as long as the store cares to.
+    History(HistoryEntry),
+    /// A person stopped the table, or let it go on.
+    Paused(TableId, bool),
+}
+
+/// The text that stands in the key cell of a new row until it has its key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Marker(pub Box<str>);
+
+/// What a marker means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The row's key, once the database has given it one.
+    pub key: Option<RowKey>,
 }
 
 /// A pending change of one row.
@@ -48,15 +82,8 @@ pub struct PendingRow {
     pub after: Option<Vec<Cell>>,
     /// Order of arrival of the oldest change not yet in the sheet.
     pub since: u64,
-}
-
-/// The last agreed content of one row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BaseRow {
-    /// The mapped cells as the sheet holds them.
-    pub cells: Vec<Cell>,
-    /// Number of the copy run that last saw the row.
-    pub copy: u32,
+    /// When the newest change was committed, microseconds since the Unix epoch; 0 where that is not known.
+    pub at_us: i64,
 }
 
 /// Where a table is.
@@ -68,11 +95,15 @@ pub enum TableState {
         copy: u32,
         /// Key behind which the next chunk starts; `None` at the beginning.
         after: Option<Vec<crate::value::Value>>,
+        /// Whose values stand where the sides differ: a person has asked for a repair.
+        carry: Option<Side>,
     },
     /// Copied; the stream keeps it in step.
     Live {
         /// Number of the last copy run.
         copy: u32,
+        /// How far a two-way tab has been taken in.
+        adoption: Adoption,
     },
     /// Set aside with a reason; copied again after its cure.
     SetAside {
@@ -87,9 +118,22 @@ impl TableState {
     /// Number of the last copy run.
     pub fn copy(&self) -> u32 {
         match self {
-            Self::Copying { copy, .. } | Self::Live { copy } | Self::SetAside { copy, .. } => *copy,
+            Self::Copying { copy, .. } | Self::Live { copy, .. } | Self::SetAside { copy, .. } => {
+                *copy
+            }
         }
     }
+}
+
+/// How far a two-way tab has been taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Adoption {
+    /// Its table was copied, and nothing is written before both were compared whole.
+    Compare,
+    /// They differed, and this side's values stand.
+    Carry(Side),
+    /// It is.
+    Done,
 }
 
 /// Cells we wrote into a row that was not the one we meant.
@@ -119,6 +163,8 @@ pub struct RepairCell {
     pub column: ColumnIndex,
     /// The column's header then, by which it is found again.
     pub header: Cell,
+    /// Which mapped column we took it for, where the header was none that we knew: it may just have been given another name.
+    pub meant: Option<u16>,
     /// What we wrote.
     pub wrong: Cell,
     /// What was there.
@@ -143,42 +189,6 @@ pub struct RowContent {
     pub own: Vec<(Cell, Cell)>,
 }
 
-/// A value that did not win, kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ConflictRecord {
-    /// Number, from 1, in order of appearance.
-    pub id: u64,
-    /// Which table.
-    pub table: TableId,
-    /// Which row, where it has a key.
-    pub key: Option<RowKey>,
-    /// Column name.
-    pub column: String,
-    /// What kind.
-    pub kind: ConflictKind,
-    /// Last agreed value, where known.
-    pub base: Option<Cell>,
-    /// Database value.
-    pub database: Option<Cell>,
-    /// Sheet value.
-    pub sheet: Option<Cell>,
-    /// When it was seen, microseconds since the Unix epoch.
-    pub seen_at_us: i64,
-}
-
-/// Kinds of conflict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConflictKind {
-    /// A person typed into a cell that only the database may change; the database's value was written over it.
-    TypedOver,
-    /// A row was hit by mistake and could not be found again to put its content back.
-    NotPutBack,
-    /// Several rows bear the same key.
-    DuplicateKey,
-    /// A person edited a row that the database removed.
-    EditedRowRemoved,
-}
-
 /// Everything a restart needs, as the store gives it back.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Image {
@@ -198,4 +208,16 @@ pub struct Image {
     pub repairs: Vec<(TableId, Vec<Repair>)>,
     /// Number of the last conflict record.
     pub last_conflict: u64,
+    /// Conflicts that are still open, with their outcomes so far.
+    pub open_conflicts: Vec<ConflictRecord>,
+    /// Transactions on the writer.
+    pub intents: Vec<Intent>,
+    /// Number of the last intent.
+    pub last_intent: u64,
+    /// Windows.
+    pub windows: Vec<(TableId, RowKey, Window)>,
+    /// Claims.
+    pub claims: Vec<(TableId, Marker, Claim)>,
+    /// Tables that a person stopped.
+    pub paused: Vec<TableId>,
 }

@@ -5,18 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     batch::{ColumnIndex, RowIndex, SpreadsheetImage, TabImage},
     cell::Cell,
+    conflict::ConflictKind,
     key_index::{KeyIndex, Place},
+    recognise::{Recognised, recognise},
     render::row_key,
-    state::{ConflictKind, RowKey},
-    tab::{Geometry, Tab},
+    state::RowKey,
+    tab::{EditMark, Geometry, Tab},
+    typed::Habits,
 };
 
 /// A tab that cannot be mapped: a sentence with the place and the cure.
 pub(crate) type Refusal = String;
 
-/// A duplicate key that was not known before.
+/// Duplicate keys.
 pub(crate) struct Found {
+    /// Not known before.
     pub(crate) duplicates: Vec<RowKey>,
+    /// Records of those that are none any more.
+    pub(crate) resolved: Vec<u64>,
 }
 
 /// Finds the tab in the spreadsheet, or chooses an id for it.
@@ -24,11 +30,13 @@ pub(crate) fn find_tab(tab: &mut Tab, image: &SpreadsheetImage) {
     let known = tab.geometry.sheet_id;
     let by_id = image.tabs.iter().find(|found| found.sheet_id == known && known != 0);
     let by_title = || image.tabs.iter().find(|found| found.title == tab.spec.title);
+    let habits = Habits::of_locale(&image.locale);
     if let Some(found) = by_id.or_else(by_title) {
         tab.geometry = Geometry {
             sheet_id: found.sheet_id,
             title: found.title.clone(),
             grid_columns: found.columns,
+            habits,
             ..Geometry::default()
         };
         tab.stale = true;
@@ -38,13 +46,15 @@ pub(crate) fn find_tab(tab: &mut Tab, image: &SpreadsheetImage) {
             sheet_id: choose_sheet_id(&tab.spec.title, &taken),
             title: tab.spec.title.clone(),
             missing: true,
+            habits,
             ..Geometry::default()
         };
         lay_out_header(tab, 0);
         tab.stale = false;
-        tab.index = KeyIndex::read(RowIndex(tab.spec.header_row.0 + 1), std::iter::empty());
+        tab.index = KeyIndex::read(first_row(tab), std::iter::empty());
         tab.drift.clear();
-        want_missing_rows(tab, 0);
+        tab.newcomers.forget();
+        touch_missing(tab, &BTreeSet::new(), 0);
     }
 }
 
@@ -60,8 +70,13 @@ fn choose_sheet_id(title: &str, taken: &BTreeSet<i32>) -> i32 {
     id
 }
 
+fn first_row(tab: &Tab) -> RowIndex {
+    RowIndex(tab.spec.header_row.0 + 1)
+}
+
 fn lay_out_header(tab: &mut Tab, first: u32) {
     tab.geometry.blank = true;
+    tab.geometry.unbound = (0..tab.width()).filter_map(|c| u16::try_from(c).ok()).collect();
     tab.geometry.columns = (first..).zip(&tab.spec.columns).map(|(c, _)| ColumnIndex(c)).collect();
     tab.geometry.header =
         tab.spec.columns.iter().map(|column| Cell::text(column.name.clone())).collect();
@@ -69,24 +84,31 @@ fn lay_out_header(tab: &mut Tab, first: u32) {
     tab.geometry.grid_columns = tab.geometry.grid_columns.max(width);
 }
 
-/// Takes in a read of the whole tab. `sequence` ages what it makes pending.
-pub(crate) fn take_whole(tab: &mut Tab, image: TabImage, sequence: u64) -> Result<Found, Refusal> {
+/// Takes in a read of the whole tab. `sequence` ages what it makes pending; `now_us` is when it was read.
+pub(crate) fn take_whole(
+    tab: &mut Tab,
+    image: TabImage,
+    (sequence, now_us): (u64, i64),
+) -> Result<Found, Refusal> {
     tab.geometry.title.clone_from(&image.properties.title);
     let (rows, columns) = std::mem::take(&mut tab.refused_size);
     if image.properties.rows < rows || image.properties.columns < columns {
         tab.refusals = 0;
     }
     tab.geometry.grid_columns = image.properties.columns;
-    if image.header.iter().all(Cell::is_empty) && image.columns.iter().all(|(_, c)| c.is_empty()) {
+    let blank = image.header.iter().all(Cell::is_empty);
+    if blank && image.bound.is_empty() && image.columns.iter().all(|(_, c)| c.is_empty()) {
         lay_out_header(tab, 0);
     } else {
-        map_header(tab, &image.header)?;
+        map_header(tab, &image)?;
     }
     tab.geometry.whole_header.clone_from(&image.header);
+    tab.geometry.header_notes.clone_from(&image.header_notes);
     let rows = mapped_rows(tab, &image);
     let found = take_rows(tab, rows, sequence);
     tab.stale = false;
     tab.keys_fresh = true;
+    tab.read_at_us = now_us;
     tab.image = (!tab.repairs.is_empty()).then_some(image);
     Ok(found)
 }
@@ -94,26 +116,97 @@ pub(crate) fn take_whole(tab: &mut Tab, image: TabImage, sequence: u64) -> Resul
 /// Takes in a read of the key columns. Gives `false` where columns or header are not where they were: read the whole tab.
 pub(crate) fn take_keys(tab: &mut Tab, image: &TabImage, sequence: u64) -> bool {
     tab.geometry.grid_columns = image.properties.columns;
-    let header: Vec<Cell> =
-        tab.geometry.columns.iter().map(|column| cell_at(&image.header, *column)).collect();
-    if header != tab.geometry.header {
+    if header_cells(tab, image) != tab.geometry.header {
         return false;
     }
     let depth = image.columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
     let keys = (0..depth).map(|row| {
-        let cells: Vec<Cell> = image.columns.iter().map(|(_, cells)| cell_in(cells, row)).collect();
-        row_key(cells.iter())
+        let cells = image.columns.iter().map(|(_, cells)| cell_in(cells, row));
+        row_key(cells.collect::<Vec<_>>().iter()).map(|shown| tab.meant(shown))
     });
-    tab.index = KeyIndex::read(RowIndex(tab.spec.header_row.0 + 1), keys);
+    let keys: Vec<Option<RowKey>> = keys.collect();
+    let index = KeyIndex::read(first_row(tab), keys.into_iter());
+    if index.iter().any(|(_, place)| place == Place::Several) {
+        // What else stands in those rows tells which is which.
+        return false;
+    }
+    look_up(tab, index);
+    tab.newcomers.forget();
     tab.keys_fresh = true;
-    want_missing_rows(tab, sequence);
+    let missing = touch_missing(tab, &BTreeSet::new(), sequence);
+    if tab.repairs.is_empty() {
+        tab.gone.saw(&missing, None);
+    }
     true
 }
 
-fn map_header(tab: &mut Tab, header: &[Cell]) -> Result<(), Refusal> {
+/// Takes in a read of some rows. Gives `false` where anything else than cells beside the keys has changed: read the whole tab.
+pub(crate) fn take_part(
+    tab: &mut Tab,
+    image: &TabImage,
+    (from, count): (RowIndex, u32),
+    (sequence, mark): (u64, &EditMark),
+) -> bool {
+    if header_cells(tab, image) != tab.geometry.header {
+        return false;
+    }
+    let rows = mapped_rows(tab, image);
+    let inside = |row: RowIndex| row >= from && row.0 < from.0.saturating_add(count);
+    let mut expected: BTreeMap<RowIndex, RowKey> = BTreeMap::new();
+    for (key, place) in tab.index.iter() {
+        if let Place::Row(row) = place
+            && inside(row)
+        {
+            expected.insert(row, key.clone());
+        }
+    }
+    for (row, cells) in (from.0..).map(RowIndex).zip(&rows) {
+        let key = tab.key_of(cells);
+        if key.as_ref() != expected.remove(&row).as_ref()
+            || (key.is_none() && cells.iter().any(|cell| !cell.is_empty()))
+        {
+            return false;
+        }
+    }
+    if !expected.is_empty() {
+        return false;
+    }
+    for cells in rows {
+        let Some(key) = tab.key_of(&cells) else { continue };
+        tab.see(&key, cells);
+        if tab.drift.contains_key(&key) {
+            tab.edits.insert(key.clone(), mark.clone());
+        }
+        tab.touch(&key, sequence);
+    }
+    true
+}
+
+/// Where rows are believed to stand, once they were read.
+#[cfg(not(feature = "mutants"))]
+fn placed(_: &Tab, read: KeyIndex) -> KeyIndex {
+    read
+}
+
+#[cfg(feature = "mutants")]
+use crate::hope::placed;
+
+fn header_cells(tab: &Tab, image: &TabImage) -> Vec<Cell> {
+    tab.geometry.columns.iter().map(|column| cell_at(&image.header, *column)).collect()
+}
+
+/// Finds the mapped columns: by our mark, else by their header.
+fn map_header(tab: &mut Tab, image: &TabImage) -> Result<(), Refusal> {
+    let header = &image.header;
     let row = tab.spec.header_row.0 + 1;
     let mut columns = Vec::new();
-    for column in &tab.spec.columns {
+    let mut unbound = Vec::new();
+    for (number, column) in (0..).zip(&tab.spec.columns) {
+        if let Some((place, _)) = image.bound.iter().find(|(_, name)| *name == column.name) {
+            columns.push(*place);
+            continue;
+        }
+        unbound.push(number);
         let mut places = header.iter().enumerate().filter(|(_, cell)| is_named(cell, &column.name));
         let (Some((place, _)), second) = (places.next(), places.next()) else {
             return Err(format!(
@@ -131,11 +224,12 @@ fn map_header(tab: &mut Tab, header: &[Cell]) -> Result<(), Refusal> {
     }
     tab.geometry.header = columns.iter().map(|column| cell_at(header, *column)).collect();
     tab.geometry.columns = columns;
+    tab.geometry.unbound = unbound;
     tab.geometry.blank = false;
     Ok(())
 }
 
-/// Whether a header cell is that of a column.
+/// Whether a header cell is that of a column by its name.
 pub(crate) fn is_named(header: &Cell, column: &str) -> bool {
     matches!(header, Cell::Text(text) if text.trim() == column)
 }
@@ -149,7 +243,7 @@ fn cell_in(cells: &[Cell], index: usize) -> Cell {
     cells.get(index).cloned().unwrap_or(Cell::Empty)
 }
 
-/// The mapped cells of every row below the header.
+/// The mapped cells of every row that was read.
 pub(crate) fn mapped_rows(tab: &Tab, image: &TabImage) -> Vec<Vec<Cell>> {
     let by_column: BTreeMap<ColumnIndex, &Vec<Cell>> =
         image.columns.iter().map(|(column, cells)| (*column, cells)).collect();
@@ -163,50 +257,112 @@ pub(crate) fn mapped_rows(tab: &Tab, image: &TabImage) -> Vec<Vec<Cell>> {
         .collect()
 }
 
+/// Takes over where the rows are now. Whoever waited for a row to come back has waited long enough.
+fn look_up(tab: &mut Tab, index: KeyIndex) {
+    let back = |key: &&RowKey| tab.index.locate(key).is_none() && index.locate(key).is_some();
+    let back: Vec<RowKey> = tab.pending.parked().filter(back).cloned().collect();
+    tab.index = placed(tab, index);
+    for key in back {
+        tab.pending.wake(&key);
+    }
+}
+
 fn take_rows(tab: &mut Tab, rows: Vec<Vec<Cell>>, sequence: u64) -> Found {
-    let keys: Vec<Option<RowKey>> = rows.iter().map(|cells| tab.key_of(cells)).collect();
-    tab.index = KeyIndex::read(RowIndex(tab.spec.header_row.0 + 1), keys.iter().cloned());
-    tab.drift.clear();
-    let live = matches!(tab.state, crate::state::TableState::Live { .. });
+    let Recognised { keys, restoring, ready, drafts } = recognise(tab, &rows);
+    look_up(tab, KeyIndex::read(first_row(tab), keys.iter().cloned()));
+    tab.newcomers.found(ready, drafts, restoring.clone());
+    let over = strays_gone(tab, &keys, &rows);
+    let before = std::mem::take(&mut tab.drift);
     tab.strangers = 0;
+    let mut emptied = BTreeSet::new();
     for (key, cells) in keys.into_iter().zip(rows) {
         let Some(key) = key else { continue };
         if tab.index.locate(&key) == Some(Place::Several) {
             continue;
         }
         match tab.base.get(&key) {
-            Some(base) if base.cells == cells => {}
-            Some(base) => {
-                let wanted = base.cells.clone();
-                tab.drift.insert(key.clone(), cells);
-                if tab.pending.get(&key).is_none() {
-                    tab.pending.absorb(key, Some(wanted), sequence);
-                }
+            Some(base) if base.is_sheet(&cells) => continue,
+            Some(_) if is_emptied(tab, &key, &cells) => {
+                emptied.insert(key.clone());
             }
-            None => {
-                if live && tab.pending.get(&key).is_none() {
-                    tab.strangers += 1;
-                } else {
-                    tab.drift.insert(key, cells);
-                }
-            }
+            None if tab.is_live() && tab.pending.get(&key).is_none() => tab.strangers += 1,
+            Some(_) | None => {}
+        }
+        let stranger = !tab.base.contains_key(&key) && tab.pending.get(&key).is_none();
+        tab.drift.insert(key.clone(), cells);
+        if !stranger || (tab.is_live() && tab.is_inbound() && !tab.is_being_taken_in()) {
+            tab.touch(&key, sequence);
         }
     }
-    want_missing_rows(tab, sequence);
-    Found { duplicates: new_duplicates(tab) }
+    for key in before.keys().filter(|key| !tab.drift.contains_key(*key)) {
+        tab.edits.remove(key);
+        tab.pending.wake(key);
+    }
+    let missing = touch_missing(tab, &restoring, sequence);
+    // A row that we hit by mistake may seem to be gone.
+    if tab.repairs.is_empty() {
+        tab.gone.saw(&missing, Some(emptied));
+    }
+    let mut resolved = resolved_duplicates(tab);
+    resolved.extend(over);
+    Found { duplicates: new_duplicates(tab), resolved }
 }
 
-/// Rows that both sides had and the sheet has lost are added again: a `to_sheet` tab follows the database.
-fn want_missing_rows(tab: &mut Tab, sequence: u64) {
-    let missing: Vec<(RowKey, Vec<Cell>)> = tab
-        .base
-        .iter()
-        .filter(|(key, _)| tab.index.locate(key).is_none() && tab.pending.get(key).is_none())
-        .map(|(key, base)| (key.clone(), base.cells.clone()))
-        .collect();
-    for (key, cells) in missing {
-        tab.pending.absorb(key, Some(cells), sequence);
+/// Strays that are over: what we wrote by mistake stands nowhere but where both sides agree on it, and no row lacks the key that we took.
+fn strays_gone(tab: &mut Tab, keys: &[Option<RowKey>], rows: &[Vec<Cell>]) -> Vec<u64> {
+    if tab.strays.is_empty() {
+        return Vec::new();
     }
+    let mut strays = std::mem::take(&mut tab.strays);
+    let agreed = |key: &Option<RowKey>, column: usize| {
+        key.as_ref().and_then(|key| tab.base.get(key)?.sheet(column).cloned())
+    };
+    let over = strays.settle(|stray| {
+        let stands = stray.wrong.as_ref().is_some_and(|wrong| {
+            keys.iter().zip(rows).any(|(key, cells)| {
+                let found = cells.get(stray.column).is_some_and(|cell| cell.is_entered_as(wrong));
+                let agreed = agreed(key, stray.column);
+                // An empty cell in a row that nobody knows says nothing.
+                found && agreed.as_ref() != Some(wrong) && !(wrong.is_empty() && agreed.is_none())
+            })
+        });
+        let is_key = tab.spec.key.contains(&stray.column);
+        let missing = |(key, base): (&RowKey, &crate::base::BaseRow)| {
+            base.database(stray.column) == Some(&stray.lost) && tab.index.locate(key).is_none()
+        };
+        !(stands || is_key && tab.base.iter().any(missing))
+    });
+    tab.strays = strays;
+    over
+}
+
+/// Whether everything beside the key was taken out of a row.
+fn is_emptied(tab: &Tab, key: &RowKey, cells: &[Cell]) -> bool {
+    let Some(base) = tab.base.get(key) else { return false };
+    let mut beside = (0..tab.width()).filter(|column| !tab.spec.key.contains(column));
+    let held = |column: usize| base.sheet(column).is_some_and(|cell| !cell.is_empty());
+    beside.clone().any(held) && beside.all(|column| cells.get(column).is_none_or(Cell::is_empty))
+}
+
+/// Rows that both sides had and the sheet has lost have to be looked at. Gives their keys.
+fn touch_missing(tab: &mut Tab, restoring: &BTreeSet<RowKey>, sequence: u64) -> BTreeSet<RowKey> {
+    let gone = |key: &&RowKey| tab.index.locate(key).is_none() && !restoring.contains(*key);
+    let missing: BTreeSet<RowKey> = tab.base.keys().filter(gone).cloned().collect();
+    for key in &missing {
+        tab.touch(key, sequence);
+    }
+    missing
+}
+
+fn resolved_duplicates(tab: &mut Tab) -> Vec<u64> {
+    let over: Vec<(RowKey, u16)> = (tab.open.iter())
+        .filter(|(key, _, record)| {
+            record.kind == ConflictKind::DuplicateKey
+                && tab.index.locate(key) != Some(Place::Several)
+        })
+        .map(|(key, column, _)| (key.clone(), column))
+        .collect();
+    over.into_iter().filter_map(|(key, column)| tab.open.close(&key, column)).collect()
 }
 
 fn new_duplicates(tab: &mut Tab) -> Vec<RowKey> {
@@ -217,9 +373,9 @@ fn new_duplicates(tab: &mut Tab) -> Vec<RowKey> {
         .map(|(key, _)| key.clone())
         .collect();
     let new = several.difference(&tab.frozen).cloned().collect();
+    for key in tab.frozen.difference(&several) {
+        tab.pending.wake(key);
+    }
     tab.frozen = several;
     new
 }
-
-/// The kind under which a duplicate key is recorded.
-pub(crate) const DUPLICATE: ConflictKind = ConflictKind::DuplicateKey;

@@ -63,6 +63,33 @@ pub struct Column {
     pub kind: ColumnKind,
     /// Whether `NULL` is allowed.
     pub nullable: bool,
+    /// What the server puts into it when a new row leaves it out.
+    pub fill: Fill,
+}
+
+/// What the server puts into a column that an `INSERT` leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fill {
+    /// `NULL`, or nothing where `NULL` is not allowed: the row is then incomplete.
+    Nothing,
+    /// A default, constant or computed.
+    Default,
+    /// The next number.
+    AutoIncrement,
+    /// It computes the column itself and lets nobody write it.
+    Generated,
+}
+
+impl Column {
+    /// Whether a new row may leave the column out.
+    pub fn may_be_left_out(&self) -> bool {
+        self.nullable || self.fill != Fill::Nothing
+    }
+
+    /// Whether anybody but the server may write it.
+    pub fn is_writable(&self) -> bool {
+        self.fill != Fill::Generated
+    }
 }
 
 /// The column types sheetwire carries. Everything else sets the table aside with a sentence.

@@ -89,9 +89,14 @@ impl Desk<'_> {
                 "exists; its columns are looked at when the table is readable",
             ));
         };
-        let read = TabRead { sheet_id: tab.sheet_id, header_row: spec.header_row, columns: None };
+        let read = TabRead {
+            sheet_id: tab.sheet_id,
+            header_row: spec.header_row,
+            columns: None,
+            rows: None,
+        };
         let images = self.client.read(self.spreadsheet, &[read]).await.map_err(refused)?;
-        let Some(image) = images.into_iter().next() else {
+        let Some(image) = images.tabs.into_iter().next() else {
             return Err(Fault::Google("Google answered without a tab; try again".into()));
         };
         Ok(match compare(spec.clone(), std::iter::empty(), image) {

@@ -140,9 +140,9 @@ impl Assembler {
             return if compressed {
                 let plain = mariadb::inflated_rows(data, operation, version);
                 let plain = plain.map_err(|why| self.broken(why))?;
-                self.on_rows(&plain, operation, version)
+                self.on_rows(event, &plain, (operation, version))
             } else {
-                self.on_rows(data, operation, version)
+                self.on_rows(event, data, (operation, version))
             };
         }
         if kind == kinds::PARTIAL_UPDATE_ROWS {
@@ -177,12 +177,13 @@ impl Assembler {
 
     fn on_rows(
         &mut self,
+        event: &Event,
         data: &[u8],
-        operation: Operation,
-        version: Version,
+        (operation, version): (Operation, Version),
     ) -> Result<(), Fault> {
         let held = self.open.as_ref().is_some_and(|open| open.prepared_only);
-        let taken = self.tables.rows((data, operation, version), !held, &mut self.out);
+        let at_us = (!held).then(|| self.at_us(event));
+        let taken = self.tables.rows((data, operation, version), at_us, &mut self.out);
         taken.map_err(|why| self.broken(why))?;
         if held && self.tables.overflows() {
             self.refuse_prepared();
@@ -372,11 +373,10 @@ impl Assembler {
 
     /// Ends a transaction: delivers its rows, then the position behind it.
     fn commit(&mut self, event: &Event) {
-        self.tables.deliver(&mut self.out);
+        let committed_at_us = self.at_us(event);
+        self.tables.deliver(committed_at_us, &mut self.out);
         self.tables.end_transaction();
         let open = self.open.take();
-        let exact = open.as_ref().and_then(|open| open.committed_at_us);
-        let committed_at_us = exact.unwrap_or(i64::from(event.header().timestamp()) * 1_000_000);
         match (&mut self.position, open.map_or(Id::Anonymous, |open| open.id)) {
             (Position::MySql(set), Id::MySql { uuid, tag, number }) => {
                 set.insert(uuid, &tag, number);
@@ -392,6 +392,12 @@ impl Assembler {
         }
         let position = self.position.clone();
         self.out.push_back(SourceEvent::Commit { position, committed_at_us });
+    }
+
+    /// When the open transaction was committed, as exactly as the log says it at this event.
+    fn at_us(&self, event: &Event) -> i64 {
+        let exact = self.open.as_ref().and_then(|open| open.committed_at_us);
+        exact.unwrap_or(i64::from(event.header().timestamp()) * 1_000_000)
     }
 
     /// Follows the offset. Headers have 32 bits for it: behind 4 GiB the place of the last transaction in reach is kept.

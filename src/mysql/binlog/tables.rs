@@ -100,11 +100,12 @@ impl Tables {
         Ok(())
     }
 
-    /// Takes the rows of an event over, and delivers a part when enough of them wait and they may be delivered.
+    /// Takes the rows of an event over, and delivers a part when enough of them wait and they may be delivered: `deliver` says when they were
+    /// written.
     pub fn rows(
         &mut self,
         (data, operation, version): (&[u8], Operation, Version),
-        deliver: bool,
+        deliver: Option<i64>,
         out: &mut Outbox,
     ) -> Result<(), Malformed> {
         let number = Cursor::new(data).uint_le(6)?;
@@ -125,10 +126,10 @@ impl Tables {
             self.pending_rows += self.followed[index].pending.len() - before;
             self.pending_bytes += data.len();
         }
-        if deliver
-            && (self.pending_rows >= PENDING_ROWS_MAX || self.pending_bytes >= PENDING_BYTES_MAX)
+        if let Some(at_us) = deliver
+            && self.overflows()
         {
-            self.deliver(out);
+            self.deliver(at_us, out);
         }
         Ok(())
     }
@@ -165,11 +166,11 @@ impl Tables {
         out.push_back(SourceEvent::TableEmptied { table: self.followed[index].table.id });
     }
 
-    /// Delivers what waits. The order between tables means nothing: changes are states.
-    pub fn deliver(&mut self, out: &mut Outbox) {
+    /// Delivers what waits, written at this time. The order between tables means nothing: changes are states.
+    pub fn deliver(&mut self, at_us: i64, out: &mut Outbox) {
         for followed in self.followed.iter_mut().filter(|followed| !followed.pending.is_empty()) {
             let changes = std::mem::take(&mut followed.pending);
-            out.push_back(SourceEvent::Rows { table: followed.table.id, changes });
+            out.push_back(SourceEvent::Rows { table: followed.table.id, changes, at_us });
         }
         self.pending_rows = 0;
         self.pending_bytes = 0;

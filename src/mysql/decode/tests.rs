@@ -44,7 +44,12 @@ fn table_map() -> Vec<u8> {
 }
 
 fn mapped() -> MappedTable {
-    let column = |name: &str, kind| Column { name: name.into(), kind, nullable: true };
+    let column = |name: &str, kind| Column {
+        name: name.into(),
+        kind,
+        nullable: true,
+        fill: sheetwire_engine::value::Fill::Nothing,
+    };
     MappedTable {
         id: TableId(3),
         database: "s".into(),

@@ -2,12 +2,16 @@
 
 use serde::Deserialize;
 use sheetwire_engine::{
-    batch::{Batch, ColumnIndex, Journal, TabImage, TabImages, TabProperties, TabRead, TabWork},
+    batch::{
+        Batch, CellNote, ColumnIndex, Journal, RowIndex, TabImage, TabImages, TabProperties,
+        TabRead, TabWork,
+    },
     cell::Cell,
 };
 
 use super::{
-    a1, journal,
+    a1, dress, fence,
+    journal::{self, JournalTab},
     layout::{Copied, FIRST_IMAGE_ROW, JournalLayout, TabLayout},
     shift::unshift,
 };
@@ -19,11 +23,22 @@ pub(crate) struct BatchAnswer {
     pub(crate) updated_spreadsheet: SheetsAnswer,
 }
 
-/// Answer of `spreadsheets.get` under [`super::READ_FIELDS`].
+/// Answer of `spreadsheets.get` under [`super::READ_FIELDS`] or [`super::JOURNAL_FIELDS`].
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct SheetsAnswer {
     #[serde(default)]
     pub(crate) sheets: Vec<SheetAnswer>,
+    #[serde(default)]
+    pub(super) named_ranges: Vec<NameAnswer>,
+}
+
+/// A named range.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NameAnswer {
+    #[serde(default)]
+    pub(super) named_range_id: String,
 }
 
 /// One tab.
@@ -64,6 +79,26 @@ pub(super) struct BlockAnswer {
     pub(super) start_column: u32,
     #[serde(default)]
     pub(super) row_data: Vec<RowAnswer>,
+    #[serde(default)]
+    pub(super) column_metadata: Vec<DimensionAnswer>,
+}
+
+/// What is known of a column beside its cells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DimensionAnswer {
+    #[serde(default)]
+    pub(super) developer_metadata: Vec<MarkAnswer>,
+}
+
+/// A mark, ours or somebody else's.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MarkAnswer {
+    #[serde(default)]
+    pub(super) metadata_key: String,
+    #[serde(default)]
+    pub(super) metadata_value: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,12 +109,17 @@ pub(super) struct RowAnswer {
 
 #[derive(Debug, Deserialize)]
 #[serde(from = "RawCell")]
-pub(super) struct CellAnswer(Cell);
+pub(super) struct CellAnswer {
+    cell: Cell,
+    note: Option<Box<str>>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RawCell {
     pub(super) user_entered_value: Option<RawValue>,
+    pub(super) effective_value: Option<RawValue>,
+    pub(super) note: Option<Box<str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,17 +145,31 @@ pub(super) struct RawError {
 
 impl From<RawCell> for CellAnswer {
     fn from(raw: RawCell) -> Self {
-        let value = raw.user_entered_value.unwrap_or_default();
-        Self(match value {
-            RawValue { formula: Some(formula), .. } => Cell::Formula(formula),
-            RawValue { text: Some(text), .. } if text.is_empty() => Cell::Empty,
-            RawValue { text: Some(text), .. } => Cell::Text(text),
-            RawValue { number: Some(number), .. } => Cell::Number(number),
-            RawValue { flag: Some(flag), .. } => Cell::Bool(flag),
-            // A pasted error value: the same error as a formula, so that it can be put back.
-            RawValue { error: Some(error), .. } => Cell::Formula(error.literal().into()),
+        let entered = raw.user_entered_value.unwrap_or_default().into_cell();
+        let cell = match (entered, raw.effective_value) {
+            (Cell::Formula { text, .. }, Some(value)) => {
+                Cell::Formula { text, value: Box::new(value.into_cell()) }
+            }
+            (entered, _) => entered,
+        };
+        Self { cell, note: raw.note.filter(|note| !note.is_empty()) }
+    }
+}
+
+impl RawValue {
+    fn into_cell(self) -> Cell {
+        let formula = |text| Cell::Formula { text, value: Box::new(Cell::Empty) };
+        match self {
+            Self { formula: Some(text), .. } => formula(text),
+            Self { text: Some(text), .. } if text.is_empty() => Cell::Empty,
+            Self { text: Some(text), .. } => Cell::Text(text),
+            Self { number: Some(number), .. } => Cell::Number(number),
+            Self { flag: Some(flag), .. } => Cell::Bool(flag),
+            // An error value: the same error as a formula. Pasted by a person, it can be put back; what a formula comes to, it is no value of
+            // any type.
+            Self { error: Some(error), .. } => formula(error.literal().into()),
             _ => Cell::Empty,
-        })
+        }
     }
 }
 
@@ -152,7 +206,7 @@ impl BlockAnswer {
     fn cell(&self, row: u32, column: u32) -> Option<&Cell> {
         let row = usize::try_from(row.checked_sub(self.start_row)?).ok()?;
         let column = usize::try_from(column.checked_sub(self.start_column)?).ok()?;
-        Some(&self.row_data.get(row)?.values.get(column)?.0)
+        Some(&self.row_data.get(row)?.values.get(column)?.cell)
     }
 }
 
@@ -164,7 +218,7 @@ pub(crate) fn first_row(sheet: &SheetAnswer) -> Vec<Cell> {
 /// The cells of a row of a block of a tab; block and row counted from 0 as answered.
 pub(crate) fn cells(sheet: &SheetAnswer, block: usize, row: usize) -> Vec<Cell> {
     let row = sheet.data.get(block).and_then(|block| block.row_data.get(row));
-    row.map(|row| row.values.iter().map(|cell| cell.0.clone()).collect()).unwrap_or_default()
+    row.map(|row| row.values.iter().map(|cell| cell.cell.clone()).collect()).unwrap_or_default()
 }
 
 /// The journal out of the tab that holds it; `None` where its first row is not a header or the pre-images are missing. Where the
@@ -220,7 +274,11 @@ fn row(block: &BlockAnswer, copied: &Copied, row: u32, columns: &[u32]) -> Vec<C
     let journal_row = copied.to.0 + (row - copied.from.0);
     let cell = |column: &u32| match block.cell(journal_row, copied.to.1 + (column - copied.from.1))
     {
-        Some(Cell::Formula(text)) => Cell::Formula(unshift(text, copied.distance()).into()),
+        // What it came to where it was copied to means nothing.
+        Some(Cell::Formula { text, .. }) => Cell::Formula {
+            text: unshift(text, copied.distance()).into(),
+            value: Box::new(Cell::Empty),
+        },
         Some(cell) => cell.clone(),
         None => Cell::Empty,
     };
@@ -234,13 +292,16 @@ pub(crate) struct TabRanges {
     pub(crate) ranges: Vec<String>,
     /// Columns (first, last) of each range behind the first.
     runs: Vec<(u32, u32)>,
+    /// Row with which each range behind the first begins.
+    first_row: u32,
 }
 
-/// The ranges for a tab of this name and size. Columns are read from the header row on, since a range may not start behind the
+/// The ranges for a tab of this name and size. Whole columns are read from the header row on, since a range may not start behind the
 /// last row. Empty where the header row is not in the grid.
 pub(crate) fn ranges(read: &TabRead, tab: &TabProperties) -> TabRanges {
-    if read.header_row.0 >= tab.rows || tab.columns == 0 {
-        return TabRanges { ranges: Vec::new(), runs: Vec::new() };
+    let header = read.header_row.0;
+    if header >= tab.rows || tab.columns == 0 {
+        return TabRanges { ranges: Vec::new(), runs: Vec::new(), first_row: header };
     }
     let mut columns: Vec<u32> = match &read.columns {
         Some(columns) => columns.iter().map(|column| column.0).collect(),
@@ -249,12 +310,32 @@ pub(crate) fn ranges(read: &TabRead, tab: &TabProperties) -> TabRanges {
     columns.retain(|column| *column < tab.columns);
     columns.sort_unstable();
     columns.dedup();
-    let runs: Vec<(u32, u32)> =
-        columns.chunk_by(|a, b| *b == a + 1).map(|run| (run[0], run[run.len() - 1])).collect();
-    let mut ranges = vec![a1::whole_row(&tab.title, read.header_row.0)];
-    let row = read.header_row.0;
-    ranges.extend(runs.iter().map(|run| a1::columns_from(&tab.title, row, run.0, run.1)));
-    TabRanges { ranges, runs }
+    let runs = columns.chunk_by(|a, b| *b == a + 1).map(|run| (run[0], run[run.len() - 1]));
+    let mut ranges = vec![a1::whole_row(&tab.title, header)];
+    let Some((from, count)) = read.rows else {
+        let runs: Vec<_> = runs.collect();
+        ranges.extend(runs.iter().map(|run| a1::columns_from(&tab.title, header, run.0, run.1)));
+        return TabRanges { ranges, runs, first_row: header };
+    };
+    let first_row = from.0.max(header + 1);
+    let end = from.0.saturating_add(count).min(tab.rows);
+    let runs: Vec<_> = if first_row < end { runs.collect() } else { Vec::new() };
+    ranges
+        .extend(runs.iter().map(|run| a1::block(&tab.title, (first_row, end), (run.0, run.1 + 1))));
+    TabRanges { ranges, runs, first_row }
+}
+
+/// The sequence number that the spreadsheet holds, as the answer to [`super::READ_FIELDS`] shows it with the journal's first cells among
+/// the ranges.
+pub(crate) fn fence(answer: &SheetsAnswer, tab: Option<&JournalTab>) -> Option<u64> {
+    let names = answer.named_ranges.iter();
+    let named = names.filter_map(|name| fence::sequence_of(&name.named_range_id)).max();
+    named.or_else(|| {
+        let tab = tab.filter(|tab| journal::is_fence_tab(tab.sheet_id))?;
+        let sheet = answer.sheets.iter().find(|one| one.properties.sheet_id == tab.sheet_id)?;
+        let sequence = journal::parse_header(&first_row(sheet))?.sequence;
+        (journal::sheet_id_of(sequence) == tab.sheet_id).then_some(sequence)
+    })
 }
 
 /// The content of a tab; `None` where the answer does not hold what was asked for.
@@ -269,34 +350,79 @@ pub(crate) fn tab_image(
     }
     let mut header = first_row(&sheet);
     trim(&mut header);
-    let mut found = Vec::new();
+    let bound = sheet.data.first().map(bound).unwrap_or_default();
+    let header_notes = header_notes(&sheet);
+    let (mut found, mut notes) = (Vec::new(), Vec::new());
+    let whole = read.columns.is_none() && read.rows.is_none();
     for (block, run) in sheet.data.iter_mut().skip(1).zip(&asked.runs) {
-        if block.start_row != read.header_row.0 || block.start_column != run.0 {
+        if block.start_row != asked.first_row || block.start_column != run.0 {
             return None;
+        }
+        if read.rows.is_none() && !block.row_data.is_empty() {
+            // The header, which the first range has, too.
+            block.row_data.remove(0);
+        }
+        if whole {
+            notes.extend(notes_of(block, read.header_row.0 + 1));
         }
         found.extend(columns_of(block, *run));
     }
-    let Some(wanted) = &read.columns else {
-        let used = found.iter().rposition(|(_, cells)| !cells.is_empty());
-        found.truncate(used.map_or(0, |last| last + 1).max(header.len()));
-        return Some(TabImage { properties, header, columns: found });
+    let columns = match &read.columns {
+        None => {
+            let used = found.iter().rposition(|(_, cells)| !cells.is_empty());
+            found.truncate(used.map_or(0, |last| last + 1).max(header.len()));
+            found
+        }
+        Some(wanted) => {
+            let take = |column: &ColumnIndex| {
+                let at = found.iter().position(|(found, _)| found == column);
+                (*column, at.map(|at| std::mem::take(&mut found[at].1)).unwrap_or_default())
+            };
+            wanted.iter().map(take).collect()
+        }
     };
-    let take = |column: &ColumnIndex| {
-        let at = found.iter().position(|(found, _)| found == column);
-        (*column, at.map(|at| std::mem::take(&mut found[at].1)).unwrap_or_default())
+    Some(TabImage { properties, header, columns, bound, notes, header_notes })
+}
+
+/// Columns with our mark.
+fn bound(block: &BlockAnswer) -> Vec<(ColumnIndex, String)> {
+    let columns = (block.start_column..).zip(&block.column_metadata);
+    let ours = |(column, known): (u32, &DimensionAnswer)| {
+        let mark = known.developer_metadata.iter().find(|mark| mark.metadata_key == dress::MARK)?;
+        Some((ColumnIndex(column), mark.metadata_value.clone()))
     };
-    let columns = wanted.iter().map(take).collect();
-    Some(TabImage { properties, header, columns })
+    columns.filter_map(ours).collect()
+}
+
+fn header_notes(sheet: &SheetAnswer) -> Vec<ColumnIndex> {
+    let block = sheet.data.first();
+    let row = block.and_then(|block| block.row_data.first());
+    let cells = (0..).zip(row.map(|row| row.values.as_slice()).unwrap_or_default());
+    cells.filter(|(_, cell)| cell.note.is_some()).map(|(at, _)| ColumnIndex(at)).collect()
+}
+
+/// Notes of a block whose first row stands in `first`.
+fn notes_of(block: &mut BlockAnswer, first: u32) -> Vec<CellNote> {
+    let mut notes = Vec::new();
+    for (row, cells) in (first..).zip(&mut block.row_data) {
+        for (column, cell) in (block.start_column..).zip(&mut cells.values) {
+            if let Some(note) = cell.note.take() {
+                let (row, column) = (RowIndex(row), ColumnIndex(column));
+                notes.push(CellNote { row, column, text: note.into() });
+            }
+        }
+    }
+    notes
 }
 
 fn columns_of(block: &mut BlockAnswer, (first, last): (u32, u32)) -> Vec<(ColumnIndex, Vec<Cell>)> {
-    let rows = block.row_data.len().saturating_sub(1);
+    let rows = block.row_data.len();
     let mut columns: Vec<(ColumnIndex, Vec<Cell>)> =
         (first..=last).map(|column| (ColumnIndex(column), Vec::with_capacity(rows))).collect();
-    for row in block.row_data.drain(..).skip(1) {
+    for row in block.row_data.drain(..) {
         let mut cells = row.values.into_iter();
         for (_, column) in &mut columns {
-            column.push(cells.next().map_or(Cell::Empty, |cell| cell.0));
+            column.push(cells.next().map_or(Cell::Empty, |cell| cell.cell));
         }
     }
     for (_, column) in &mut columns {

@@ -6,6 +6,7 @@ use sheetwire_engine::{
 };
 
 use super::{
+    a1,
     layout::{FIRST_IMAGE_ROW, JournalLayout},
     requests::GridProperties,
 };
@@ -83,6 +84,12 @@ pub(crate) fn grid_for(
     }
 }
 
+/// The range of the first row's cells before the position; `None` where the tab has no row.
+pub(crate) fn first_cells(tab: &JournalTab) -> Option<String> {
+    let width = u32::try_from(FIXED_CELLS).unwrap_or(u32::MAX).min(tab.columns);
+    (tab.rows > 0 && width > 0).then(|| a1::block(&tab.title, (0, 1), (0, width)))
+}
+
 /// Cells of the grid that a batch of so many rows of this width may ask for, never less than there are.
 pub(crate) fn cells_max(found: Option<&JournalTab>, rows: u32, columns: u32) -> u64 {
     // The header of each tab is copied too; a few rows do not count.
@@ -126,7 +133,7 @@ pub(crate) fn parse_header(cells: &[Cell]) -> Option<JournalHeader> {
             Cell::Text(text) => texts.push(text.as_ref()),
             // An empty literal may come back as an empty cell.
             Cell::Empty => texts.push(""),
-            Cell::Number(_) | Cell::Bool(_) | Cell::Formula(_) => return None,
+            Cell::Number(_) | Cell::Bool(_) | Cell::Formula { .. } => return None,
         }
     }
     let [magic, instance, pipeline, spreadsheet, sequence, batch] =
@@ -192,7 +199,7 @@ mod tests {
             (4, Cell::text("4x")),
             (4, Cell::Number(41.0)),
             (5, Cell::Empty),
-            (6, Cell::Formula("=A1".into())),
+            (6, Cell::Formula { text: "=A1".into(), value: Box::new(Cell::Empty) }),
         ] {
             let mut row = good.clone();
             row[at] = cell;

@@ -177,9 +177,11 @@ mod tests {
                 header_row: RowIndex(0),
                 columns: columns.iter().map(|column| ColumnIndex(*column)).collect(),
                 grid_columns: 26,
+                bind: Vec::new(),
                 writes: writes.iter().map(write).collect(),
                 deletes: deletes.iter().map(|row| RowIndex(*row)).collect(),
                 insert: None,
+                notes: Vec::new(),
             }],
         }
     }

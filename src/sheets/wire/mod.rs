@@ -7,6 +7,7 @@
 
 pub(crate) mod a1;
 pub(crate) mod answer;
+pub(crate) mod dress;
 pub(crate) mod fence;
 pub(crate) mod journal;
 pub(crate) mod layout;
@@ -35,13 +36,19 @@ pub(crate) const BATCH_FIELDS: &str = "updatedSpreadsheet(sheets(properties(shee
     gridProperties(rowCount,columnCount)),data(startRow,startColumn,\
     rowData(values(userEnteredValue)))))";
 
-/// Mask of a read with cells.
-pub(crate) const READ_FIELDS: &str = "sheets(properties(sheetId,title,\
+/// Mask of a read of the journal.
+pub(crate) const JOURNAL_FIELDS: &str = "sheets(properties(sheetId,title,\
     gridProperties(rowCount,columnCount)),data(startRow,startColumn,\
     rowData(values(userEnteredValue))))";
 
+/// Mask of a read of tabs: with what formulas come to, notes, the marks of columns and the fence.
+pub(crate) const READ_FIELDS: &str = "namedRanges(namedRangeId),sheets(properties(sheetId,title,\
+    gridProperties(rowCount,columnCount)),data(startRow,startColumn,\
+    rowData(values(userEnteredValue,effectiveValue,note)),\
+    columnMetadata(developerMetadata(metadataKey,metadataValue))))";
+
 /// Mask of a look at a spreadsheet without any cell.
-pub(crate) const LOOK_FIELDS: &str = "properties(title),sheets(properties(sheetId,title,hidden,\
+pub(crate) const LOOK_FIELDS: &str = "properties(title,locale),sheets(properties(sheetId,title,hidden,\
     gridProperties(rowCount,columnCount))),namedRanges(namedRangeId,name)";
 
 /// What a batch must know of the spreadsheet to be written down. A stale belief costs a refusal, never a wrong write.
@@ -53,6 +60,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) journal: Option<&'a JournalTab>,
     /// Rows of the grid of each tab of the batch, where known.
     pub(crate) rows: Vec<Option<u32>>,
+    /// What people say about the columns of each tab of the batch; beyond its end nothing was looked at.
+    pub(crate) standing: Vec<dress::Standing>,
     /// The most memory, in bytes, that the call may take in the crate's types.
     pub(crate) crate_bytes: usize,
 }
@@ -97,7 +106,7 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Writes a batch down: fence, journal, creations, pre-images of everything, writes, deletes, inserts.
+/// Writes a batch down: fence, journal, creations, pre-images of everything, writes, marks and notes, deletes, inserts.
 pub(crate) fn compile(
     batch: &Batch,
     surroundings: &Surroundings<'_>,
@@ -117,6 +126,12 @@ pub(crate) fn compile(
     }
     for (index, tab) in batch.tabs.iter().enumerate() {
         script.extend(Some(index), tab::writes(tab));
+    }
+    let nothing = dress::Standing::default();
+    for (index, tab) in batch.tabs.iter().enumerate() {
+        let standing = surroundings.standing.get(index).unwrap_or(&nothing);
+        script.extend(Some(index), dress::bind(tab, standing));
+        script.extend(Some(index), dress::notes(tab));
     }
     for (index, tab) in batch.tabs.iter().enumerate() {
         let rows = surroundings.rows.get(index).copied().flatten();

@@ -71,6 +71,9 @@ fn weight(requests: &[Request<'_>], cells_answered: usize) -> usize {
                 }
             }
             Request::RepeatCell { .. } => cells = cells.saturating_add(1),
+            Request::SetDataValidation { rule, .. } => {
+                cells = cells.saturating_add(rule.condition.values.len());
+            }
             _ => {}
         }
     }
@@ -82,9 +85,9 @@ fn weight(requests: &[Request<'_>], cells_answered: usize) -> usize {
 
 fn text_bytes(cell: &CellData<'_>) -> usize {
     match cell {
-        CellData::Cell(Cell::Text(text) | Cell::Formula(text)) => text.len(),
-        CellData::Text(text) => text.len(),
-        CellData::Cell(_) => 0,
+        CellData::Cell(Cell::Text(text) | Cell::Formula { text, .. }) => text.len(),
+        CellData::Text(text) | CellData::Note(Some(text)) => text.len(),
+        CellData::Cell(_) | CellData::Note(None) => 0,
     }
 }
 

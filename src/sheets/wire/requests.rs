@@ -3,11 +3,16 @@
 //! These are not the types of `google-sheets4`: there one `Request` takes 29,808 bytes and one `CellData` 2,960, so a batch of
 //! 5,000 scattered rows would need several hundred megabytes. A test below holds them against that crate's schema.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use sheetwire_engine::cell::Cell;
 
 /// Only the entered value is written: formats, notes and validation stay the user's.
 pub(crate) const ENTERED: &str = "userEnteredValue";
+
+/// Only the note is written.
+pub(crate) const NOTE: &str = "note";
 
 /// Body of `spreadsheets.batchUpdate`.
 #[derive(Debug, Serialize)]
@@ -70,6 +75,18 @@ pub(crate) enum Request<'a> {
     },
     UnmergeCells {
         range: GridRange,
+    },
+    #[serde(rename_all = "camelCase")]
+    CreateDeveloperMetadata {
+        developer_metadata: Mark<'a>,
+    },
+    SetDataValidation {
+        range: GridRange,
+        rule: Rule<'a>,
+    },
+    #[serde(rename_all = "camelCase")]
+    AddProtectedRange {
+        protected_range: Protection,
     },
 }
 
@@ -140,8 +157,8 @@ impl GridRange {
     }
 }
 
-/// `DimensionRange` of rows.
-#[derive(Debug, Serialize)]
+/// `DimensionRange`.
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DimensionRange {
     pub(crate) sheet_id: i32,
@@ -155,6 +172,63 @@ impl DimensionRange {
     pub(crate) fn rows(sheet_id: i32, start: u32, count: u32) -> Self {
         Self { sheet_id, dimension: "ROWS", start_index: start, end_index: start + count }
     }
+
+    /// One column.
+    pub(crate) fn column(sheet_id: i32, column: u32) -> Self {
+        Self { sheet_id, dimension: "COLUMNS", start_index: column, end_index: column + 1 }
+    }
+}
+
+/// `DeveloperMetadata` of one column.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mark<'a> {
+    pub(crate) metadata_key: &'static str,
+    pub(crate) metadata_value: &'a str,
+    /// Everybody with access sees it, so that it is still known when the account has changed.
+    pub(crate) visibility: &'static str,
+    pub(crate) location: MarkLocation,
+}
+
+/// `DeveloperMetadataLocation` of one column.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MarkLocation {
+    pub(crate) dimension_range: DimensionRange,
+}
+
+/// `DataValidationRule` that warns and refuses nothing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Rule<'a> {
+    pub(crate) condition: Condition<'a>,
+    pub(crate) strict: bool,
+    pub(crate) show_custom_ui: bool,
+}
+
+/// `BooleanCondition`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Condition<'a> {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) values: Vec<ConditionValue<'a>>,
+}
+
+/// `ConditionValue`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConditionValue<'a> {
+    pub(crate) user_entered_value: Cow<'a, str>,
+}
+
+/// `ProtectedRange` that warns and keeps nobody from anything.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Protection {
+    pub(crate) range: GridRange,
+    pub(crate) description: &'static str,
+    pub(crate) warning_only: bool,
 }
 
 /// `UpdateCellsRequest`: with `start` it writes, with `range` and no rows it clears.
@@ -185,24 +259,33 @@ pub(crate) struct RowData<'a> {
     pub(crate) values: Vec<CellData<'a>>,
 }
 
-/// `CellData` with nothing but the entered value. An empty one is `{}`, which clears the cell under the mask [`ENTERED`].
+/// `CellData` with nothing but the entered value or a note. An empty one is `{}`, which clears what the mask names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CellData<'a> {
     /// Any content.
     Cell(&'a Cell),
     /// Literal text.
     Text(&'a str),
+    /// A note, under the mask [`NOTE`]; none takes it away.
+    Note(Option<&'a str>),
 }
 
 impl Serialize for CellData<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = match self {
-            Self::Cell(Cell::Empty) => return serializer.serialize_map(Some(0))?.end(),
+            Self::Cell(Cell::Empty) | Self::Note(None) => {
+                return serializer.serialize_map(Some(0))?.end();
+            }
             Self::Cell(Cell::Number(number)) => Entered::Number(*number),
             Self::Cell(Cell::Text(text)) => Entered::Text(text),
             Self::Cell(Cell::Bool(flag)) => Entered::Bool(*flag),
-            Self::Cell(Cell::Formula(formula)) => Entered::Formula(formula),
+            Self::Cell(Cell::Formula { text, .. }) => Entered::Formula(text),
             Self::Text(text) => Entered::Text(text),
+            Self::Note(Some(note)) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry(NOTE, note)?;
+                return map.end();
+            }
         };
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(ENTERED, &value)?;
@@ -259,9 +342,11 @@ mod tests {
             Cell::Number(3.5),
             Cell::text("=1+1"),
             Cell::Bool(false),
-            Cell::Formula("=A1".into()),
+            Cell::Formula { text: "=A1".into(), value: Box::new(Cell::Number(3.5)) },
         ];
-        let row = RowData { values: cells.iter().map(CellData::Cell).collect() };
+        let plain = cells.iter().map(CellData::Cell);
+        let notes = [CellData::Note(Some("n")), CellData::Note(None)];
+        let row = RowData { values: plain.chain(notes).collect() };
         assert_eq!(
             serde_json::to_value(&row).unwrap(),
             json!({"values": [
@@ -270,6 +355,8 @@ mod tests {
                 {"userEnteredValue": {"stringValue": "=1+1"}},
                 {"userEnteredValue": {"boolValue": false}},
                 {"userEnteredValue": {"formulaValue": "=A1"}},
+                {"note": "n"},
+                {},
             ]})
         );
     }

@@ -4,11 +4,14 @@
 
 use serde_json::{Value, json};
 use sheetwire_engine::batch::{
-    BatchId, CellFormat, ColumnIndex, FenceStep, JournalOwner, RowIndex, RowWrite, RowsInsert,
-    TabCreate, TabProperties, TabRead, TabWork,
+    BatchId, CellFormat, CellNote, ColumnBind, ColumnIndex, FenceStep, JournalOwner, NoteWrite,
+    RowIndex, RowWrite, RowsInsert, TabCreate, TabProperties, TabRead, TabWork, Validation,
 };
 
 use super::{answer::BatchAnswer, *};
+
+mod dress;
+mod reads;
 
 const OURS: i32 = journal::SHEET_ID;
 
@@ -34,10 +37,26 @@ fn work(columns: &[u32]) -> TabWork {
         header_row: RowIndex(0),
         columns: columns.iter().map(|column| ColumnIndex(*column)).collect(),
         grid_columns: 5,
+        bind: Vec::new(),
         writes: Vec::new(),
         deletes: Vec::new(),
         insert: None,
+        notes: Vec::new(),
     }
+}
+
+fn bind(values: Validation) -> ColumnBind {
+    ColumnBind {
+        column: 0,
+        name: "status".into(),
+        note: Some("status: ENUM".into()),
+        values: Some(values),
+        protect: true,
+    }
+}
+
+fn formula(text: &str) -> Cell {
+    Cell::Formula { text: text.into(), value: Box::new(Cell::Empty) }
 }
 
 fn write(row: u32, cells: &[(u16, Cell)]) -> RowWrite {
@@ -51,8 +70,13 @@ fn tab() -> JournalTab {
 fn compiled(batch: &Batch, rows: Option<u32>) -> Compiled {
     let tab = tab();
     let rows = batch.tabs.iter().map(|_| rows).collect();
-    let surroundings =
-        Surroundings { kind: FenceKind::NamedRange, journal: Some(&tab), rows, crate_bytes: 0 };
+    let surroundings = Surroundings {
+        kind: FenceKind::NamedRange,
+        journal: Some(&tab),
+        rows,
+        standing: Vec::new(),
+        crate_bytes: 0,
+    };
     compile(batch, &surroundings).unwrap()
 }
 
@@ -121,8 +145,13 @@ fn a_burn_moves_the_fence_and_writes_the_first_row() {
 fn the_first_batch_adds_the_journal_with_the_rows_it_needs() {
     let batch = batch(None, vec![work(&[0])]);
     let rows = vec![Some(10)];
-    let surroundings =
-        Surroundings { kind: FenceKind::NamedRange, journal: None, rows, crate_bytes: 0 };
+    let surroundings = Surroundings {
+        kind: FenceKind::NamedRange,
+        journal: None,
+        rows,
+        standing: Vec::new(),
+        crate_bytes: 0,
+    };
     let compiled = compile(&batch, &surroundings).unwrap();
     let body: Value = serde_json::from_str(&text_of(&compiled)).unwrap();
     let properties = &body["requests"][0]["addSheet"]["properties"];
@@ -141,6 +170,7 @@ fn the_journal_grows_only_when_it_must() {
         kind: FenceKind::NamedRange,
         journal: Some(&small),
         rows: vec![None],
+        standing: Vec::new(),
         crate_bytes: 0,
     };
     let compiled = compile(&batch, &surroundings).unwrap();
@@ -293,8 +323,13 @@ fn a_number_without_a_json_form_is_refused_before_it_is_sent() {
         let tab = TabWork { writes: vec![write(1, &[(0, Cell::Number(number))])], ..work(&[0]) };
         let batch = batch(Some(8), vec![work(&[0]), tab]);
         let rows = vec![None, None];
-        let surroundings =
-            Surroundings { kind: FenceKind::NamedRange, journal: None, rows, crate_bytes: 0 };
+        let surroundings = Surroundings {
+            kind: FenceKind::NamedRange,
+            journal: None,
+            rows,
+            standing: Vec::new(),
+            crate_bytes: 0,
+        };
         assert_eq!(compile(&batch, &surroundings).unwrap_err(), Unwritable { tab: 1 });
     }
 }
@@ -311,8 +346,10 @@ fn our_requests_are_in_the_schema_of_the_crate() {
         }),
         writes: vec![write(
             3,
-            &[(0, Cell::Formula("=A1".into())), (0, Cell::Bool(true)), (0, Cell::Number(0.0))],
+            &[(0, formula("=A1")), (0, Cell::Bool(true)), (0, Cell::Number(0.0))],
         )],
+        bind: vec![bind(Validation::OneOf(vec!["a".into(), "b".into()]))],
+        notes: vec![NoteWrite { row: RowIndex(3), column: 0, text: None }],
         deletes: vec![RowIndex(5)],
         insert: Some(RowsInsert {
             at: RowIndex(4),
@@ -337,7 +374,8 @@ fn our_requests_are_in_the_schema_of_the_crate() {
         (Some(8), Some(&small), FenceKind::JournalTab),
     ] {
         let rows = vec![Some(1), None];
-        let surroundings = Surroundings { kind, journal, rows, crate_bytes: 0 };
+        let standing = Vec::new();
+        let surroundings = Surroundings { kind, journal, rows, standing, crate_bytes: 0 };
         let narrow = compile(&batch(previous, tabs.clone()), &surroundings).unwrap();
         let surroundings = Surroundings { crate_bytes: usize::MAX, ..surroundings };
         let compiled = compile(&batch(previous, tabs.clone()), &surroundings).unwrap();
@@ -361,6 +399,7 @@ fn is_typed(batch: &Batch) -> bool {
         kind: FenceKind::NamedRange,
         journal: Some(&tab),
         rows: batch.tabs.iter().map(|_| None).collect(),
+        standing: Vec::new(),
         crate_bytes: outgoing::CRATE_BYTES,
     };
     matches!(compile(batch, &surroundings).unwrap().body, Outgoing::Typed(_))
@@ -400,6 +439,7 @@ fn no_number_is_rounded_on_its_way_through_the_crate() {
         kind: FenceKind::NamedRange,
         journal: Some(&tab),
         rows: vec![None],
+        standing: Vec::new(),
         crate_bytes: usize::MAX,
     };
     let Outgoing::Typed(body) = compile(&batch, &surroundings).unwrap().body else {
@@ -446,7 +486,7 @@ fn the_crates_answers_mean_what_ours_mean() {
     let [ours, theirs] = both_readings(&answer);
     let ours = ours.unwrap();
     assert!(
-        ours.contains("CellAnswer(Empty), CellAnswer(Empty), CellAnswer(Text(\"a\"))"),
+        ours.contains("[CellAnswer { cell: Empty, note: None }, CellAnswer { cell: Empty, note: None }, CellAnswer { cell: Text(\"a\"), note: None }"),
         "{ours}"
     );
     assert_eq!(Some(ours), theirs);
@@ -490,14 +530,14 @@ fn pre_images_are_given_row_by_row_with_formulas_as_they_stood() {
     };
     let batch = batch(Some(8), vec![tab]);
     let layout = JournalLayout::of(&batch);
-    let formula = |text: &str| json!({"userEnteredValue": {"formulaValue": text}});
+    let formula_json = |text: &str| json!({"userEnteredValue": {"formulaValue": text}});
     // Header, rows 6 to 8 in columns B and C, row 20 whole.
     let data = json!([first_row(), {"startRow": 1000, "rowData": [
         {"values": [{}, text("note"), text("id")]},
-        {"values": [{}, text("n6"), formula("=A$1+B1001")]},
+        {"values": [{}, text("n6"), formula_json("=A$1+B1001")]},
         {"values": [{}, text("foreign"), text("foreign")]},
         {},
-        {"values": [{"userEnteredValue": {"boolValue": true}}, formula("=SUM(A2:A1003)+D1004")]},
+        {"values": [{"userEnteredValue": {"boolValue": true}}, formula_json("=SUM(A2:A1003)+D1004")]},
     ]}]);
     let journal = answer::journal(&answer(data), &batch, &layout).unwrap();
     assert_eq!(journal.header.sequence, 9);
@@ -505,13 +545,13 @@ fn pre_images_are_given_row_by_row_with_formulas_as_they_stood() {
     assert_eq!(images.header, [Cell::text("id"), Cell::text("note")]);
     assert_eq!(
         images.writes,
-        [vec![Cell::Empty, Cell::Empty], vec![Cell::Formula("=A$1+B6".into()), Cell::text("n6")]]
+        [vec![Cell::Empty, Cell::Empty], vec![formula("=A$1+B6"), Cell::text("n6")]]
     );
     assert_eq!(
         images.deletes,
         [vec![
             Cell::Bool(true),
-            Cell::Formula("=SUM(A2:A19)+D20".into()),
+            formula("=SUM(A2:A19)+D20"),
             Cell::Empty,
             Cell::Empty,
             Cell::Empty
@@ -542,44 +582,4 @@ fn an_answer_without_the_pre_images_is_unreadable() {
     ] {
         assert_eq!(answer::journal(&answer(data), &batch, &layout), None);
     }
-}
-
-#[test]
-fn columns_are_read_in_runs_from_the_header_row_on() {
-    let properties = TabProperties { sheet_id: 3, title: "it's".into(), rows: 4, columns: 5 };
-    let column = |column: &u32| ColumnIndex(*column);
-    let read = |header_row, columns: &[u32]| TabRead {
-        sheet_id: 3,
-        header_row: RowIndex(header_row),
-        columns: Some(columns.iter().map(column).collect()),
-    };
-    let asked = answer::ranges(&read(1, &[3, 0, 2, 9]), &properties);
-    assert_eq!(asked.ranges, ["'it''s'!2:2", "'it''s'!A2:A", "'it''s'!C2:D"]);
-    assert!(answer::ranges(&read(4, &[0]), &properties).ranges.is_empty());
-
-    let sheet = serde_json::from_value(json!({
-        "properties": {"sheetId": 3, "title": "it's",
-                       "gridProperties": {"rowCount": 4, "columnCount": 5}},
-        "data": [
-            {"startRow": 1, "rowData": [{"values": [text("id"), {}, text("b"), text("a"), {}]}]},
-            {"startRow": 1, "rowData": [{"values": [text("id")]}, {"values": [
-                {"userEnteredValue": {"errorValue": {"type": "N_A", "message": "gone"}}}]}]},
-            {"startRow": 1, "startColumn": 2,
-             "rowData": [{}, {"values": [text("b1")]}, {"values": [{}, text("a2")]}, {}]},
-        ],
-    }))
-    .unwrap();
-    let image = answer::tab_image(sheet, &read(1, &[3, 0, 2, 9]), &asked).unwrap();
-    assert_eq!(image.properties, properties);
-    let expected_header = [Cell::text("id"), Cell::Empty, Cell::text("b"), Cell::text("a")];
-    assert_eq!(image.header, expected_header);
-    assert_eq!(
-        image.columns,
-        [
-            (ColumnIndex(3), vec![Cell::Empty, Cell::text("a2")]),
-            (ColumnIndex(0), vec![Cell::Formula("=#N/A".into())]),
-            (ColumnIndex(2), vec![Cell::text("b1")]),
-            (ColumnIndex(9), vec![]),
-        ]
-    );
 }

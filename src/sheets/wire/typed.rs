@@ -1,17 +1,22 @@
 //! The crate's answers as ours. What the crate leaves out is empty, and stays in its place.
 
-use google_sheets4::api::{CellData, ExtendedValue, GridData, RowData, Sheet, Spreadsheet};
+use google_sheets4::api::{
+    CellData, DimensionProperties, ExtendedValue, GridData, RowData, Sheet, Spreadsheet,
+};
 
 use super::answer::{
-    BlockAnswer, CellAnswer, PropertiesAnswer, RawCell, RawError, RawValue, RowAnswer, SheetAnswer,
-    SheetsAnswer, SizeAnswer,
+    BlockAnswer, CellAnswer, DimensionAnswer, MarkAnswer, NameAnswer, PropertiesAnswer, RawCell,
+    RawError, RawValue, RowAnswer, SheetAnswer, SheetsAnswer, SizeAnswer,
 };
 
 impl SheetsAnswer {
     /// The answer that the text of it would give; `None` where a tab has no properties or a number that is none of ours.
     pub(crate) fn of(answer: Spreadsheet) -> Option<Self> {
         let sheets = answer.sheets.unwrap_or_default().into_iter().map(sheet);
-        Some(Self { sheets: sheets.collect::<Option<_>>()? })
+        let names = answer.named_ranges.unwrap_or_default().into_iter();
+        let names = names
+            .map(|name| NameAnswer { named_range_id: name.named_range_id.unwrap_or_default() });
+        Some(Self { sheets: sheets.collect::<Option<_>>()?, named_ranges: names.collect() })
     }
 }
 
@@ -38,7 +43,22 @@ fn block(block: GridData) -> Option<BlockAnswer> {
         start_row: count(block.start_row)?,
         start_column: count(block.start_column)?,
         row_data: block.row_data.unwrap_or_default().into_iter().map(row).collect(),
+        column_metadata: block
+            .column_metadata
+            .unwrap_or_default()
+            .into_iter()
+            .map(dimension)
+            .collect(),
     })
+}
+
+fn dimension(known: DimensionProperties) -> DimensionAnswer {
+    let marks = known.developer_metadata.unwrap_or_default().into_iter();
+    let marks = marks.map(|mark| MarkAnswer {
+        metadata_key: mark.metadata_key.unwrap_or_default(),
+        metadata_value: mark.metadata_value.unwrap_or_default(),
+    });
+    DimensionAnswer { developer_metadata: marks.collect() }
 }
 
 fn row(row: RowData) -> RowAnswer {
@@ -46,7 +66,12 @@ fn row(row: RowData) -> RowAnswer {
 }
 
 fn cell(cell: CellData) -> CellAnswer {
-    RawCell { user_entered_value: cell.user_entered_value.map(value) }.into()
+    RawCell {
+        user_entered_value: cell.user_entered_value.map(value),
+        effective_value: cell.effective_value.map(value),
+        note: cell.note.map(String::into_boxed_str),
+    }
+    .into()
 }
 
 fn value(value: ExtendedValue) -> RawValue {

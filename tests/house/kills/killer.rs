@@ -1,6 +1,6 @@
 //! Kills the product where it is told to, looks where it really hit, and counts.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fmt, fs, path::PathBuf, time::Duration};
 
 use sheets_emulator::http::{Call, CallKind, Fault, FaultFilter, FaultKind};
 
@@ -66,6 +66,12 @@ pub(super) struct Killer<'a> {
     pub(super) kills: Kills,
     /// Late batches so far.
     pub(super) late: Late,
+}
+
+impl fmt::Display for Killer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "round {}: {} {:?}", self.rounds, self.kills, self.late)
+    }
 }
 
 impl<'a> Killer<'a> {

@@ -22,8 +22,10 @@ mod windows;
 mod writer;
 
 use std::{
-    env,
+    env, fs,
     hash::{BuildHasher, RandomState},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
     thread,
     time::Duration,
 };
@@ -43,7 +45,7 @@ const BOOK: &str = "book";
 /// How many times as fast time passes for the product and for Google.
 const RATE: u32 = 20;
 /// How long a test waits for something that must happen.
-const SOON: Duration = Duration::from_secs(90);
+const SOON: Duration = Duration::from_mins(5);
 /// Kills on each server; both together make thirty.
 const KILLS: usize = 15;
 const KILLS_LONG: usize = 200;
@@ -70,40 +72,58 @@ fn survive(flavor: Flavor) {
     let seed = seed();
     let name = flavor.name();
     eprintln!("{name}: repeat this draw with SHEETWIRE_KILL_SEED={seed}");
-    let times = if env::var_os("SHEETWIRE_LONG").is_some() { KILLS_LONG } else { KILLS };
     let mut rng = Rng::new(seed);
     let stage = Stage::new(flavor, rng.next());
     let progress = Progress::default();
     let mut home = stage.home();
+    let tape = home.record("tape");
     let writer = Writer::start(stage.db.session(), rng.fork(), ROWS);
-    let (mut hand, mut killer) = (rng.fork(), Killer::new(&stage, &progress, rng.fork()));
-    probe(&home);
+    let hand = rng.fork();
+    let mut killer = Killer::new(&stage, &progress, rng.fork());
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        play(&stage, (&mut home, name, &tape), (writer, hand, &progress), &mut killer);
+    }));
+    if let Err(panic) = played {
+        eprintln!("{name}: draw {seed}, {killer}\n{}", stage.story(&home));
+        resume_unwind(panic);
+    }
+}
+
+fn play(
+    stage: &Stage,
+    (home, name, tape): (&mut Home, &str, &Path),
+    (writer, mut hand, progress): (Writer, Rng, &Progress),
+    killer: &mut Killer<'_>,
+) {
+    let times = if env::var_os("SHEETWIRE_LONG").is_some() { KILLS_LONG } else { KILLS };
+    probe(home);
     stage.weather();
     let done = thread::scope(|scope| {
-        let stop = StopAtEnd(&progress);
+        let stop = StopAtEnd(progress);
         let writing = scope.spawn(|| {
-            let _stop = StopAtEnd(&progress);
-            writer.work(&progress);
+            let _stop = StopAtEnd(progress);
+            writer.work(progress);
         });
         let (emulator, runtime) = (&stage.emulator, stage.runtime());
         let person = scope.spawn(|| {
-            let _stop = StopAtEnd(&progress);
-            person::work(emulator, runtime, &mut hand, &progress)
+            let _stop = StopAtEnd(progress);
+            person::work(emulator, runtime, &mut hand, progress)
         });
-        killer.kill(&mut home, times);
+        killer.kill(home, times);
         drop(stop);
         writing.join().unwrap();
         person.join().unwrap()
     });
     stage.emulator.faults().clear();
     stage.emulator.faults().release_all();
-    let (kills, late) = (&killer.kills, &killer.late);
-    eprintln!("{name}: {kills} {late:?}, {} transactions", progress.transactions());
-    come_to_rest(&stage, &mut home, &done);
-    let weather = Weather::of(&stage, &home);
-    eprintln!("{name}: {weather:?}");
+    eprintln!("{killer}, {} transactions", progress.transactions());
+    come_to_rest(stage, home, &done);
+    replay(name, tape, times);
+    let weather = Weather::of(stage, home);
+    eprintln!("{weather:?}");
     assert!(weather.was_bad(), "it was too easy: {weather:?}");
-    assert!(!home.log().contains("panicked"), "{}", tail(&home));
+    assert!(!home.log().contains("panicked"), "{}", tail(home));
+    let (kills, late) = (&killer.kills, &killer.late);
     let at_random = usize::try_from(kills.at_random()).unwrap();
     assert!(at_random > times / 2, "most kills come at any time: {kills}");
     for window in Window::ALL {
@@ -123,6 +143,15 @@ fn probe(home: &Home) {
 }
 
 /// Nobody writes, sorts or kills any more: both sides become equal, and nothing of anybody's is lost.
+/// Whatever the engine did in all its lives, a fresh one that is told the same does too.
+fn replay(name: &str, tape: &Path, kills: usize) {
+    let replayed = sheetwire_sim::replay::replay(&fs::read(tape).unwrap());
+    let replayed = replayed.unwrap_or_else(|why| panic!("{name}: {why}"));
+    eprintln!("{name}: {replayed}");
+    // A process that was killed before it had looked at both sides had no engine yet.
+    assert!(replayed.processes > kills / 3 && replayed.actions > 200, "{replayed}");
+}
+
 fn come_to_rest(stage: &Stage, home: &mut Home, done: &Done) {
     home.set("SHEETWIRE_HOLD", "");
     let mut running = home.run();

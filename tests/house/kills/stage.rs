@@ -24,6 +24,9 @@ use crate::support::{
     wait::wait_until,
 };
 
+/// Calls in the story of a failure.
+const CALLS_SHOWN: usize = 30;
+
 /// Everything but the people.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -159,6 +162,37 @@ impl Stage {
             sums = (sums.0 + rows, sums.1 + cells);
         }
         sums
+    }
+}
+
+impl Stage {
+    /// What there is to know when something went wrong: both sides' differences, the last calls, and the product's last words.
+    pub(super) fn story(&self, home: &Home) -> String {
+        let mut story = format!("{:?}\n", Weather::of(self, home));
+        let url = self.emulator.url();
+        for table in &TABLES {
+            let verdict = self.comparison(table.name, &url).try_compare();
+            let _ = writeln!(story, "{}: {verdict:?}", table.name);
+        }
+        let calls = self.emulator.log().calls();
+        for call in &calls[calls.len().saturating_sub(CALLS_SHOWN)..] {
+            let Call { ordinal, at_ms, name, status, fault, error, .. } = call;
+            let marks = [
+                (call.received, "received"),
+                (call.held, "held"),
+                (call.applied, "applied"),
+                (call.answered, "answered"),
+            ];
+            let marks: Vec<&str> =
+                marks.into_iter().filter_map(|(set, mark)| set.then_some(mark)).collect();
+            let kinds = call.requests.len();
+            let _ = writeln!(
+                story,
+                "call {ordinal} at {at_ms} ms: {name}, {kinds} requests, {marks:?}, {status:?} {fault:?} {error:?}"
+            );
+        }
+        let _ = write!(story, "the product's log ends with\n{}", tail(home));
+        story
     }
 }
 

@@ -13,3 +13,4 @@ mod refusals;
 mod rows;
 mod stream;
 mod types;
+mod writing;

@@ -180,7 +180,7 @@ async fn formulas_far_to_the_right_come_back_in_their_own_columns() {
     let row = &journal.tabs[0].writes[0];
     assert_eq!(row[0], text("k"));
     assert_eq!(row[1], formula("=$EU$1&EU5"));
-    assert!(matches!(&row[2], Cell::Formula(text) if text.starts_with("=SUM(")), "{row:?}");
+    assert!(matches!(&row[2], Cell::Formula { text, .. } if text.starts_with("=SUM(")), "{row:?}");
 }
 
 #[tokio::test]

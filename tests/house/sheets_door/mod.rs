@@ -202,7 +202,7 @@ fn cell_json(cell: &Cell) -> Value {
         Cell::Number(number) => json!({"userEnteredValue": {"numberValue": number}}),
         Cell::Text(text) => json!({"userEnteredValue": {"stringValue": text}}),
         Cell::Bool(flag) => json!({"userEnteredValue": {"boolValue": flag}}),
-        Cell::Formula(formula) => json!({"userEnteredValue": {"formulaValue": formula}}),
+        Cell::Formula { text, .. } => json!({"userEnteredValue": {"formulaValue": text}}),
     }
 }
 
@@ -210,8 +210,14 @@ pub(crate) fn text(text: &str) -> Cell {
     Cell::text(text)
 }
 
+/// A formula whose value is not known.
 pub(crate) fn formula(formula: &str) -> Cell {
-    Cell::Formula(formula.into())
+    comes_to(formula, Cell::Empty)
+}
+
+/// A formula with its value.
+pub(crate) fn comes_to(formula: &str, value: Cell) -> Cell {
+    Cell::Formula { text: formula.into(), value: Box::new(value) }
 }
 
 /// A batch with an id out of its fence.
@@ -238,9 +244,11 @@ pub(crate) fn work(columns: u32) -> TabWork {
         header_row: RowIndex(0),
         columns: (0..columns).map(ColumnIndex).collect(),
         grid_columns: 26,
+        bind: Vec::new(),
         writes: Vec::new(),
         deletes: Vec::new(),
         insert: None,
+        notes: Vec::new(),
     }
 }
 

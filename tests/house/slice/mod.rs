@@ -31,6 +31,7 @@ mod starting;
 mod statements;
 mod tap;
 mod transactions;
+mod two_way;
 mod unmappable;
 mod values;
 mod words;
@@ -73,6 +74,8 @@ struct Mapped {
     columns: Vec<String>,
     header_row: u32,
     filter: Option<String>,
+    /// Further keys of its section.
+    keys: String,
 }
 
 impl Mapped {
@@ -84,7 +87,13 @@ impl Mapped {
             columns: columns.iter().map(|&name| name.to_owned()).collect(),
             header_row: 1,
             filter: None,
+            keys: String::new(),
         }
+    }
+
+    /// The same table both ways, with further keys.
+    fn both_ways(self, keys: &str) -> Self {
+        Self { keys: format!("direction = \"both\"\n{keys}\n"), ..self }
     }
 
     fn into_tab(self, book: &str, tab: &str) -> Self {
@@ -92,7 +101,7 @@ impl Mapped {
     }
 
     fn to_toml(&self, database: &str) -> String {
-        let Self { table, book, tab, columns, header_row, filter } = self;
+        let Self { table, book, tab, columns, header_row, filter, keys } = self;
         let mut text = format!(
             "\n[[table]]\nfrom = \"{database}.{table}\"\ncolumns = {columns:?}\n\
              to = {{ spreadsheet = \"{book}\", tab = \"{tab}\", header_row = {header_row} }}\n"
@@ -100,6 +109,7 @@ impl Mapped {
         if let Some(filter) = filter {
             let _ = writeln!(text, "where = \"{filter}\"");
         }
+        text.push_str(keys);
         text
     }
 }

@@ -13,10 +13,11 @@ use std::{
 
 use sheetwire::{fault::Fault, store::SledStore};
 use sheetwire_engine::{
+    base::BaseRow,
     cell::Cell,
     change::TableId,
     position::Position,
-    state::{BaseRow, RowKey, StoreStep},
+    state::{RowKey, StoreStep},
 };
 
 use crate::support::wait::wait_for;
@@ -60,7 +61,7 @@ fn once_free(open: impl Fn() -> Result<SledStore, Fault>) -> Result<SledStore, F
 fn round(number: u64) -> Vec<StoreStep> {
     let cells = vec![Cell::text(format!("round {number}")), Cell::text("x".repeat(300))];
     vec![
-        StoreStep::Base(TableId(0), row_key(number), BaseRow { cells, copy: 1 }),
+        StoreStep::Base(TableId(0), row_key(number), BaseRow::agreed(cells, 1)),
         StoreStep::Position(position(number)),
     ]
 }

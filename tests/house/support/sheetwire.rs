@@ -19,12 +19,13 @@ use super::{
 pub struct Home {
     folder: Scratch,
     environment: Vec<(String, String)>,
+    tape: Option<PathBuf>,
 }
 
 impl Home {
     /// A new folder, without a configuration yet.
     pub fn new() -> Self {
-        Self { folder: Scratch::new("home"), environment: Vec::new() }
+        Self { folder: Scratch::new("home"), environment: Vec::new(), tape: None }
     }
 
     /// The folder.
@@ -62,9 +63,17 @@ impl Home {
         self.join("sheetwire.toml")
     }
 
+    /// Every `run` from now on goes on recording in this file, one at a time.
+    pub fn record(&mut self, name: &str) -> PathBuf {
+        self.tape.insert(self.folder.join(name)).clone()
+    }
+
     /// Starts `sheetwire run`. Its log goes on in the same file over restarts.
     pub fn run(&self) -> Running<'_> {
-        self.start(&["run"])
+        match &self.tape {
+            None => self.start(&["run"]),
+            Some(tape) => self.start(&["run", "--record", tape.to_str().unwrap()]),
+        }
     }
 
     /// Starts the binary with these arguments, and leaves it running.

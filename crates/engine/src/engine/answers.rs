@@ -2,18 +2,26 @@
 
 use std::time::Duration;
 
-use super::{Engine, outbound::burn_id};
+use super::{Engine, fence::Verdict, outbound::burn_id};
 use crate::{
     batch::{
-        InFlight, Journal, JournalHeader, ReadFailure, SpreadsheetImage, TabImage, WriteOutcome,
+        InFlight, Journal, ReadFailure, RowIndex, SpreadsheetImage, TabImage, TabsImage,
+        WriteOutcome,
     },
-    book::Phase,
+    book::{Phase, Reading},
+    cell::Cell,
     change::TableId,
     confirm::{Overruled, confirm},
+    conflict::{ConflictKind, Outcome},
     door::Notice,
+    history::Origin,
+    merge::Side,
+    mutants::{Mutant, on},
     pacer::Class,
-    state::{PendingRow, RowKey, StoreStep},
-    survey::{DUPLICATE, find_tab, take_keys, take_whole},
+    repair::give_up_all,
+    state::{PendingRow, RowIdentity, RowKey, StoreStep},
+    survey::{find_tab, take_keys, take_part, take_whole},
+    tab::EditMark,
     time::Moment,
 };
 
@@ -21,18 +29,6 @@ use crate::{
 const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals in a row, each after a fresh read, before a table is set aside.
 const REFUSALS_MAX: u32 = 4;
-
-/// What a look at a spreadsheet means for the fence.
-enum Verdict {
-    /// Go on from this sequence number.
-    GoOn(Option<u64>),
-    /// The journal is gone or older than the store.
-    Lost { fence: Option<u64> },
-    /// Another process writes here.
-    Foreign(String),
-    /// A person broke the journal.
-    Damaged,
-}
 
 impl Engine {
     pub(super) fn on_opened(
@@ -49,9 +45,12 @@ impl Engine {
         };
         self.pacer.on_answered(Class::Read);
         self.books[index].worked();
-        match self.judge(index, &image) {
+        let verdict = self.judge(index, &image);
+        self.books[index].takeover &= matches!(verdict, Verdict::Damaged);
+        match verdict {
             Verdict::GoOn(fence) => self.books[index].fence = fence,
             Verdict::Lost { fence } => self.on_journal_lost(index, fence, now),
+            Verdict::TakeOver { fence } => self.take_over(index, fence),
             Verdict::Foreign(reason) => {
                 self.stop = Some(reason);
                 return;
@@ -60,6 +59,7 @@ impl Engine {
         }
         for tab in self.books[index].tabs.clone() {
             find_tab(&mut self.tabs[tab], &image);
+            self.forget_repairs_of_missing(tab, now);
             if self.tabs[tab].set_aside() && self.tabs[tab].repairs.is_empty() {
                 self.tabs[tab].stale = false;
             }
@@ -67,72 +67,15 @@ impl Engine {
         self.books[index].phase = Phase::Ready;
     }
 
-    /// Compares journal and fence with what the store holds.
-    fn judge(&self, index: usize, image: &SpreadsheetImage) -> Verdict {
-        let book = &self.books[index];
-        let flight = book.recover.as_ref().map(|flight| &flight.batch);
-        let Some(journal) = &image.journal else {
-            return match (image.journal_tab || image.fence.is_some(), book.fence) {
-                (true, _) => Verdict::Damaged,
-                (false, None) => Verdict::GoOn(None),
-                (false, Some(_)) => Verdict::Lost { fence: None },
-            };
-        };
-        if image.fence != Some(journal.sequence) {
-            return Verdict::Damaged;
+    fn forget_repairs_of_missing(&mut self, place: usize, now: Moment) {
+        let tab = &mut self.tabs[place];
+        if !tab.geometry.missing || tab.repairs.is_empty() {
+            return;
         }
-        if journal.owner != self.owner(&book.spreadsheet) {
-            return self.judge_owner(journal, &book.spreadsheet);
-        }
-        let found = journal.sequence;
-        if let Some(batch) = flight {
-            let next = batch.fence.next;
-            if Some(found) == batch.fence.previous || found < next {
-                return Self::judge_age(batch.fence.previous, found);
-            }
-            let ours = journal.batch == batch.id || journal.batch == burn_id(&batch.id);
-            if found == next && ours {
-                return Verdict::GoOn(Some(found));
-            }
-            return Verdict::Foreign(copy_of_store(&book.spreadsheet));
-        }
-        if book.fence.is_some_and(|fence| found <= fence) {
-            return Self::judge_age(book.fence, found);
-        }
-        if self.settings.takeover {
-            return Verdict::GoOn(Some(found));
-        }
-        Verdict::Foreign(copy_of_store(&book.spreadsheet))
-    }
-
-    fn judge_owner(&self, journal: &JournalHeader, spreadsheet: &str) -> Verdict {
-        if self.settings.takeover {
-            return Verdict::GoOn(Some(journal.sequence));
-        }
-        Verdict::Foreign(format!(
-            "spreadsheet {spreadsheet} is kept by another instance (pipeline '{}', instance {}): stop that one, or run with --takeover if it is gone for good",
-            journal.owner.pipeline, journal.owner.instance
-        ))
-    }
-
-    fn judge_age(known: Option<u64>, found: u64) -> Verdict {
-        if known.is_some_and(|known| found < known) {
-            Verdict::Lost { fence: Some(found) }
-        } else {
-            Verdict::GoOn(Some(found))
-        }
-    }
-
-    /// Nobody knows what was applied: hold still until no late batch can arrive, then compare everything.
-    fn on_journal_lost(&mut self, index: usize, fence: Option<u64>, now: Moment) {
-        let hold = self.settings.journal_hold;
-        let book = &mut self.books[index];
-        book.fence_floor = book.fence.unwrap_or(0).max(book.fence_floor) + 1;
-        book.fence = fence;
-        book.recover = None;
-        book.not_before = now.after(hold);
-        self.outbox.push(StoreStep::InFlight(book.spreadsheet.clone(), None));
-        self.notices.push_back(Notice::JournalGone { spreadsheet: book.spreadsheet.clone() });
+        let table = tab.spec.table;
+        let lost = give_up_all(tab).into_iter().map(Overruled::from).collect();
+        self.outbox.push(StoreStep::Repairs(table, Vec::new()));
+        self.record(table, lost, now);
     }
 
     fn on_damaged(&mut self, index: usize, now: Moment) {
@@ -189,54 +132,97 @@ impl Engine {
     pub(super) fn on_tabs(
         &mut self,
         spreadsheet: &str,
-        answer: Result<Vec<TabImage>, ReadFailure>,
+        answer: Result<TabsImage, ReadFailure>,
         now: Moment,
     ) {
         let Some(index) = self.book_index(spreadsheet) else { return };
         let phase = std::mem::replace(&mut self.books[index].phase, Phase::Ready);
-        let Phase::Reading { whole, tabs } = phase else {
+        let Phase::Reading { what, tabs } = phase else {
             self.books[index].phase = phase;
             return;
         };
-        let images = match answer {
-            Ok(images) => images,
-            Err(failure) => return self.on_read_failure(index, failure, now),
+        let image = match answer {
+            Ok(image) => image,
+            Err(failure) => {
+                if matches!(what, Reading::Parts(_)) {
+                    // What the doorbells named is in the whole, too.
+                    for tab in tabs {
+                        self.tabs[tab].stale = true;
+                    }
+                }
+                return self.on_read_failure(index, failure, now);
+            }
         };
         self.pacer.on_answered(Class::Read);
         self.books[index].worked();
-        self.sequence += 1;
-        for (tab, image) in tabs.into_iter().zip(images) {
-            self.take_image(tab, image, whole, now);
+        if image.fence != self.books[index].fence && !on(Mutant::NoFence) {
+            // Somebody else wrote, or a batch of ours came late: what stands there is not what people made of it.
+            self.books[index].phase = Phase::Closed;
+            for tab in tabs {
+                self.tabs[tab].stale = true;
+            }
+            return;
         }
-        if whole {
-            let took = now.since(self.books[index].reading_since);
-            self.plan_sweep(index, now, took);
+        self.sequence += 1;
+        #[cfg(feature = "mutants")]
+        let Some((tabs, image)) = self.both_parts(&what, tabs, image) else { return };
+        match what {
+            Reading::Whole => {
+                for (tab, image) in tabs.into_iter().zip(image.tabs) {
+                    self.take_image(tab, image, now);
+                }
+                let took = now.since(self.books[index].reading_since);
+                self.plan_sweep(index, now, took);
+            }
+            Reading::Keys => {
+                for (tab, image) in tabs.into_iter().zip(image.tabs) {
+                    let tab = &mut self.tabs[tab];
+                    tab.stale = !take_keys(tab, &image, self.sequence);
+                }
+            }
+            Reading::Parts(parts) => {
+                for ((tab, part), image) in tabs.into_iter().zip(parts).zip(image.tabs) {
+                    self.take_rows_of(tab, &image, part);
+                }
+            }
         }
     }
 
-    fn take_image(&mut self, index: usize, image: TabImage, whole: bool, now: Moment) {
+    fn take_rows_of(
+        &mut self,
+        index: usize,
+        image: &TabImage,
+        (rows, mark): ((RowIndex, u32), EditMark),
+    ) {
         let sequence = self.sequence;
         let tab = &mut self.tabs[index];
-        let table = tab.spec.table;
-        if !whole {
-            tab.stale = !take_keys(tab, &image, sequence);
-            return;
+        if !tab.stale {
+            tab.stale = !take_part(tab, image, rows, (sequence, &mark));
         }
+    }
+
+    fn take_image(&mut self, index: usize, image: TabImage, now: Moment) {
+        let stamp = (self.sequence, self.wall_clock(now));
+        let tab = &mut self.tabs[index];
+        let table = tab.spec.table;
         let repairing = (!tab.repairs.is_empty()).then(|| image.clone());
-        match take_whole(tab, image, sequence) {
+        match take_whole(tab, image, stamp) {
             Ok(found) => {
                 let column = tab.spec.key.first().and_then(|key| tab.spec.columns.get(*key));
                 let column = column.map(|column| column.name.clone()).unwrap_or_default();
                 let frozen = found.duplicates.into_iter().map(|key| Overruled {
-                    kind: DUPLICATE,
-                    sheet: crate::cell::Cell::text(key.0.clone()),
+                    kind: ConflictKind::DuplicateKey,
+                    sheet: Cell::text(key.0.clone()),
                     key: Some(key),
                     column: column.clone(),
                     base: None,
                     database: None,
+                    astray: false,
                 });
                 let frozen = frozen.collect();
                 self.record(table, frozen, now);
+                let met = found.resolved.into_iter();
+                self.close_conflicts(met.map(|id| (id, Outcome::GoneByItself)));
             }
             Err(reason) => {
                 tab.stale = false;
@@ -283,27 +269,52 @@ impl Engine {
                 self.on_refused(index, &flight, (tab, &message), now);
             }
             WriteOutcome::Throttled => {
-                self.drop_flight(index);
+                self.drop_flight(index, &flight);
                 self.on_throttled(index, now);
             }
             WriteOutcome::NotSent { .. } => {
-                self.drop_flight(index);
+                self.drop_flight(index, &flight);
                 self.books[index].hold_back(now);
             }
             WriteOutcome::Denied { message } => {
-                self.drop_flight(index);
+                self.drop_flight(index, &flight);
                 self.deny(index, message, now);
             }
         }
     }
 
     /// The batch was certainly not applied and never will be: it is planned afresh.
-    fn drop_flight(&mut self, index: usize) {
+    pub(super) fn drop_flight(&mut self, index: usize, flight: &InFlight) {
         let spreadsheet = self.books[index].spreadsheet.clone();
         self.outbox.push(StoreStep::InFlight(spreadsheet, None));
+        self.free_rows(flight);
+    }
+
+    /// Rows of a batch that did nothing to them get their turn again.
+    fn free_rows(&mut self, flight: &InFlight) {
+        for part in &flight.expectations {
+            let Some(tab) = self.tabs.iter_mut().find(|tab| tab.spec.table == part.table) else {
+                continue;
+            };
+            let rows = part.writes.iter().chain(&part.deletes).chain(&part.inserts);
+            for row in rows {
+                match &row.row {
+                    RowIdentity::Key(key) => {
+                        tab.busy.remove(key);
+                        tab.pending.wake(key);
+                    }
+                    // Its place is not known any more.
+                    RowIdentity::Content(_) => tab.stale |= !part.repair,
+                }
+            }
+        }
     }
 
     fn on_unknown(&mut self, index: usize, flight: InFlight, reason: &str, now: Moment) {
+        if on(Mutant::NoFence) {
+            self.drop_flight(index, &flight);
+            return self.books[index].hold_back(now);
+        }
         let book = &mut self.books[index];
         book.hold_back(now);
         book.phase = Phase::InDoubt { flight };
@@ -332,7 +343,7 @@ impl Engine {
         (tab, message): (Option<usize>, &str),
         now: Moment,
     ) {
-        self.drop_flight(index);
+        self.drop_flight(index, flight);
         self.books[index].hold_back(now);
         let blamed = match (tab, flight.expectations.as_slice()) {
             (Some(place), all) => all.get(place).map(|one| one.table),
@@ -370,8 +381,7 @@ impl Engine {
             WriteOutcome::Applied(_) => {
                 let spreadsheet = self.books[index].spreadsheet.clone();
                 self.notices.push_back(Notice::AnswerFound { spreadsheet, applied: false });
-                self.pass_fence(index, flight.batch.fence.next);
-                self.books[index].phase = Phase::Closed;
+                self.on_not_applied(index, &flight);
             }
             WriteOutcome::Fenced => self.look_again(index, flight, now),
             WriteOutcome::Throttled => {
@@ -389,6 +399,17 @@ impl Engine {
                 self.deny(index, message, now);
             }
         }
+    }
+
+    /// The burn has passed the batch, which was not applied. Where it was to be the first one ever it may have been, and somebody deleted its
+    /// journal: then there was no fence to tell.
+    fn on_not_applied(&mut self, index: usize, flight: &InFlight) {
+        if flight.batch.fence.previous.is_none() {
+            self.expect_inserts(flight);
+        }
+        self.pass_fence(index, flight.batch.fence.next);
+        self.free_rows(flight);
+        self.books[index].phase = Phase::Closed;
     }
 
     pub(super) fn on_journal(
@@ -413,8 +434,7 @@ impl Engine {
             Ok(Some(journal)) if journal.header.batch == burn_id(&flight.batch.id) => {
                 let spreadsheet = self.books[index].spreadsheet.clone();
                 self.notices.push_back(Notice::AnswerFound { spreadsheet, applied: false });
-                self.pass_fence(index, flight.batch.fence.next);
-                self.books[index].phase = Phase::Closed;
+                self.on_not_applied(index, &flight);
             }
             Ok(_) => self.look_again(index, flight, now),
             Err(failure) => {
@@ -452,6 +472,9 @@ impl Engine {
             if outcome.moved > 0 {
                 self.notices.push_back(Notice::RowsMoved { table, rows: outcome.moved });
             }
+            self.close_conflicts(outcome.closed);
+            let by = Origin::Batch(flight.batch.id.clone());
+            self.remember(table, (Side::Sheet, by), outcome.changed, now);
             self.record(table, outcome.overruled, now);
         }
         self.books[index].solo = false;
@@ -460,10 +483,4 @@ impl Engine {
         let sequence = flight.batch.fence.next;
         self.notices.push_back(Notice::Flushed { spreadsheet, sequence, tables });
     }
-}
-
-fn copy_of_store(spreadsheet: &str) -> String {
-    format!(
-        "spreadsheet {spreadsheet} was written by another process that runs on a copy of this data folder: stop that one, or run with --takeover if it is gone for good"
-    )
 }

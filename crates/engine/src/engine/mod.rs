@@ -1,32 +1,45 @@
 //! Everything that decides, behind two doors: [`Engine::handle`] for what happened, [`Engine::poll`] for what to do.
 
 mod answers;
+mod explain;
+mod fence;
+mod hearing;
 mod outbound;
+#[cfg(feature = "mutants")]
+mod payload;
+mod people;
+mod record;
 mod status;
+mod writer;
 
 use std::{collections::VecDeque, time::Duration};
 
-pub use status::{BookStatus, Status, TabStatus};
+use serde::{Deserialize, Serialize};
+
+pub use explain::{CellState, Explanation};
+pub use status::{BookStatus, Status, TabStatus, WriterStatus};
 
 use crate::{
     backoff::Backoff,
-    batch::{InFlight, JournalOwner},
+    batch::JournalOwner,
     book::{Book, Phase},
     change::{RowChange, TableId},
-    confirm::Overruled,
     door::{Action, Input, Notice},
+    intent::{Intent, Stage},
     ledger::Ledger,
+    mutants::{Mutant, on},
     pacer::{Budget, Class, Pacer},
     planner::BatchLimits,
     position::Position,
-    state::{ConflictRecord, Image, RowKey, StoreStep, TableState},
+    state::{Image, RowKey, StoreStep, TableState},
     tab::{ChunkWindow, Tab, TabSpec},
     time::Moment,
     value::Value,
 };
+use writer::Writer;
 
 /// What an engine is built with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settings {
     /// Random identity of the store.
     pub instance: String,
@@ -48,6 +61,8 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// How long writes are held when the journal was lost.
     pub journal_hold: Duration,
+    /// Whether every change is kept for people who ask later.
+    pub history: bool,
     /// Take a spreadsheet over from another instance.
     pub takeover: bool,
     /// Wall clock at [`Moment::START`], microseconds since the Unix epoch.
@@ -79,6 +94,11 @@ pub struct Engine {
     stop: Option<String>,
     next_book: usize,
     wake: Option<Moment>,
+    writer: Writer,
+    /// The latest moment that was told.
+    now: Moment,
+    /// Numbers the markers of this process.
+    markers: u64,
 }
 
 /// How long a change may wait in memory before it is made durable.
@@ -94,7 +114,11 @@ impl Engine {
     /// An engine that goes on from what the store holds. Tables that were set aside are tried again.
     pub fn new(settings: Settings, specs: Vec<TabSpec>, image: Image) -> Self {
         let pacer = Pacer::new(settings.budget, settings.run);
+        let inbound = specs.iter().any(|spec| spec.policy.inbound);
         let mut engine = Self {
+            writer: Writer::new(inbound, settings.run.rotate_left(29)),
+            now: Moment::START,
+            markers: 0,
             pacer,
             ledger: Ledger::resume(image.position.clone()),
             tabs: specs.into_iter().map(Tab::new).collect(),
@@ -128,30 +152,14 @@ impl Engine {
             let seed = self.settings.run.rotate_left(u32::try_from(index % 64).unwrap_or(0));
             let backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), seed);
             let mut book = Book::new(id.clone(), backoff, position.cloned());
+            book.takeover = self.settings.takeover;
             book.tabs.push(index);
             self.books.push(book);
         }
     }
 
     fn restore(&mut self, image: Image) {
-        for (table, state) in image.tables {
-            let Some(tab) = self.tab_mut(table) else {
-                // Nobody follows it in this run, so what happens to it meanwhile is missed.
-                let reason = "it was not followed for a while".to_owned();
-                let state = TableState::SetAside { copy: state.copy(), reason };
-                self.outbox.push(StoreStep::Table(table, state));
-                self.urgent = true;
-                continue;
-            };
-            tab.state = match state {
-                TableState::SetAside { copy, .. } => {
-                    TableState::Copying { copy: copy + 1, after: None }
-                }
-                other => other,
-            };
-            let step = StoreStep::Table(table, tab.state.clone());
-            self.outbox.push(step);
-        }
+        self.restore_tables(image.tables);
         for (table, key, row) in image.pending {
             self.sequence = self.sequence.max(row.since);
             match self.tab_mut(table) {
@@ -169,11 +177,68 @@ impl Engine {
                 tab.repairs = repairs;
             }
         }
+        for (table, key, window) in image.windows {
+            if let Some(tab) = self.tab_mut(table) {
+                tab.windows.restore(key, window);
+            }
+        }
+        for (table, marker, claim) in image.claims {
+            if let Some(tab) = self.tab_mut(table) {
+                tab.claims.insert(marker, claim);
+            }
+        }
+        for table in image.paused {
+            if let Some(tab) = self.tab_mut(table) {
+                tab.paused = true;
+            }
+        }
+        for record in image.open_conflicts {
+            self.reopen_conflict(record);
+        }
+        self.restore_intents(image.intents, image.last_intent);
         for book in &mut self.books {
             let find = |id: &String| *id == book.spreadsheet;
             book.fence = image.fences.iter().find(|(id, _)| find(id)).map(|(_, fence)| *fence);
-            book.recover = (image.in_flight.iter().find(|(id, _)| find(id)))
-                .map(|(_, flight)| of_an_earlier_life(flight.clone()));
+            book.recover =
+                (image.in_flight.iter().find(|(id, _)| find(id))).map(|(_, flight)| flight.clone());
+        }
+    }
+
+    fn restore_tables(&mut self, tables: Vec<(TableId, TableState)>) {
+        for (table, state) in tables {
+            let Some(tab) = self.tab_mut(table) else {
+                // Nobody follows it in this run, so what happens to it meanwhile is missed.
+                let reason = "it was not followed for a while".to_owned();
+                let state = TableState::SetAside { copy: state.copy(), reason };
+                self.outbox.push(StoreStep::Table(table, state));
+                self.urgent = true;
+                continue;
+            };
+            tab.state = match state {
+                TableState::SetAside { copy, .. } => {
+                    TableState::Copying { copy: copy + 1, after: None, carry: None }
+                }
+                other => other,
+            };
+            let step = StoreStep::Table(table, tab.state.clone());
+            self.outbox.push(step);
+        }
+    }
+
+    /// A transaction that was only drafted died with its session. One that may have been committed is looked for in the log.
+    fn restore_intents(&mut self, intents: Vec<Intent>, last: u64) {
+        self.writer.last_intent = last;
+        for intent in intents {
+            self.writer.last_intent = self.writer.last_intent.max(intent.id);
+            let followed = self.tabs.iter().any(|tab| tab.spec.table == intent.table);
+            if intent.stage == Stage::Drafted || !followed {
+                self.outbox.push(StoreStep::IntentGone(intent.id));
+                continue;
+            }
+            if let Some(tab) = self.tab_mut(intent.table) {
+                tab.writing.extend(intent.rows.iter().map(|row| row.key.clone()));
+            }
+            self.writer.intents.push(intent);
         }
     }
 
@@ -185,8 +250,9 @@ impl Engine {
 
     /// Something happened.
     pub fn handle(&mut self, input: Input, now: Moment) {
+        self.now = self.now.max(now);
         match input {
-            Input::Rows { table, changes } => self.on_rows(table, &changes),
+            Input::Rows { table, changes, at_us } => self.on_rows(table, &changes, at_us),
             Input::Commit { position } => self.on_commit(position),
             Input::TableEmptied { table } => self.on_emptied(table),
             Input::TableSetAside { table, reason } => self.set_aside(table, reason),
@@ -205,16 +271,25 @@ impl Engine {
             Input::Written { spreadsheet, outcome } => self.on_written(&spreadsheet, outcome, now),
             Input::Stored { ticket } => self.on_stored(ticket),
             Input::Loaded { table, rows } => self.on_loaded(table, rows),
-            Input::Sweep => {
-                for tab in &mut self.tabs {
-                    tab.stale = true;
-                }
+            Input::WriterOpened { answer } => self.on_writer_opened(answer, now),
+            Input::WriterLost { reason } => self.on_writer_lost(reason, now),
+            Input::Prepared { intent, outcome } => self.on_prepared(intent, outcome, now),
+            Input::Committed { intent, outcome } => self.on_committed(intent, outcome, now),
+            Input::Sweep => self.on_sweep(),
+            Input::Rang(bell) => self.on_bell(bell, now),
+            Input::Decide { conflict, side } => self.on_decision(conflict, side),
+            Input::Release { table, keys, approved } => {
+                self.on_release(table, keys.as_deref(), approved);
             }
+            Input::Repair { table, side } => self.on_repair(table, side),
+            Input::Revert { table, row, column } => self.on_revert(table, row, column),
+            Input::Pause { table, paused } => self.on_pause(table, paused),
         }
     }
 
     /// The next thing to do, or `None` when there is nothing until the next input or [`Engine::wake`].
     pub fn poll(&mut self, now: Moment) -> Option<Action> {
+        self.now = self.now.max(now);
         self.wake = None;
         if let Some(notice) = self.notices.pop_front() {
             return Some(Action::Tell(notice));
@@ -231,6 +306,9 @@ impl Engine {
                 self.next_book = index + 1;
                 return Some(action);
             }
+        }
+        if let Some(action) = self.poll_writer(now) {
+            return Some(action);
         }
         if let Some(notice) = self.notices.pop_front() {
             return Some(Action::Tell(notice));
@@ -258,14 +336,22 @@ impl Engine {
     pub fn is_idle(&self) -> bool {
         self.tabs.iter().all(|tab| {
             tab.set_aside()
-                || (tab.pending.len() == tab.frozen_pending()
+                || tab.paused
+                || (!tab.has_work()
+                    && tab.due.is_empty()
+                    && tab.touched.is_empty()
                     && tab.repairs.is_empty()
                     && !tab.stale
-                    && matches!(tab.state, TableState::Live { .. }))
-        }) && self
-            .books
-            .iter()
-            .all(|book| matches!(book.phase, Phase::Ready) && book.recover.is_none())
+                    && !tab.is_being_taken_in()
+                    && !(tab.is_inbound() && tab.gone.is_unsure())
+                    && tab.windows.len() == 0
+                    && tab.is_live())
+        }) && self.writer.is_idle()
+            && (self.books.iter()).all(|book| {
+                matches!(book.phase, Phase::Ready)
+                    && book.recover.is_none()
+                    && book.bells.is_empty()
+            })
     }
 
     /// Whether something told so far is not durable yet.
@@ -285,6 +371,10 @@ impl Engine {
         self.tabs.iter_mut().find(|tab| tab.spec.table == table)
     }
 
+    fn book_of(&self, tab: usize) -> Option<&Book> {
+        self.books.iter().find(|book| book.tabs.contains(&tab))
+    }
+
     fn book_index(&self, spreadsheet: &str) -> Option<usize> {
         self.books.iter().position(|book| book.spreadsheet == spreadsheet)
     }
@@ -301,15 +391,22 @@ impl Engine {
         }
     }
 
-    fn on_rows(&mut self, table: TableId, changes: &[RowChange]) {
+    fn on_rows(&mut self, table: TableId, changes: &[RowChange], at_us: i64) {
         self.sequence += 1;
-        let sequence = self.sequence;
+        let stamp = (self.sequence, at_us);
         let Some(tab) = self.tabs.iter_mut().find(|tab| tab.spec.table == table) else { return };
         if tab.set_aside() {
             return;
         }
+        let mut heard = Vec::new();
         for change in changes {
-            self.outbox.extend(tab.absorb(change, sequence));
+            if let Some((key, intents)) = tab.absorb(change, stamp, &mut self.outbox) {
+                let image = change.after.as_ref().map(|row| tab.rendered(row));
+                heard.push((key, intents, image));
+            }
+        }
+        if !heard.is_empty() {
+            self.hear(table, heard);
         }
     }
 
@@ -321,15 +418,15 @@ impl Engine {
                 book.clean = self.ledger.consumed().cloned();
             }
         }
+        self.close_windows();
     }
 
     fn on_emptied(&mut self, table: TableId) {
         self.sequence += 1;
         let sequence = self.sequence;
-        if let Some(tab) = self.tab_mut(table)
-            && !tab.set_aside()
-        {
-            tab.empty(sequence);
+        let Some(tab) = self.tabs.iter_mut().find(|tab| tab.spec.table == table) else { return };
+        if !tab.set_aside() {
+            tab.empty(sequence, &mut self.outbox);
         }
     }
 
@@ -343,7 +440,7 @@ impl Engine {
         self.sequence += 1;
         let sequence = self.sequence;
         let Some(tab) = self.tabs.iter_mut().find(|tab| tab.spec.table == table) else { return };
-        let TableState::Copying { copy, .. } = tab.state else {
+        let TableState::Copying { copy, carry, .. } = tab.state else {
             tab.chunk = None;
             return;
         };
@@ -356,7 +453,7 @@ impl Engine {
             tab.finish_copy(sequence);
             self.notices.push_back(Notice::Copied { table });
         } else {
-            tab.state = TableState::Copying { copy, after: upto };
+            tab.state = TableState::Copying { copy, after: upto, carry };
         }
         self.outbox.push(StoreStep::Table(table, tab.state.clone()));
         self.urgent = true;
@@ -367,9 +464,13 @@ impl Engine {
         if tab.set_aside() {
             return;
         }
-        tab.state = TableState::SetAside { copy: tab.copy(), reason: reason.clone() };
+        // A two-way tab that was never taken in is to be compared whole the next time, too.
+        let copy = if tab.is_being_taken_in() { 0 } else { tab.copy() };
+        tab.state = TableState::SetAside { copy, reason: reason.clone() };
         tab.chunk = None;
-        let keys: Vec<RowKey> = tab.pending.by_age().cloned().collect();
+        tab.due.clear();
+        tab.touched.clear();
+        let keys: Vec<RowKey> = tab.pending.keys().cloned().collect();
         for key in &keys {
             tab.pending.forget(key);
         }
@@ -391,6 +492,7 @@ impl Engine {
                 book.phase = Phase::Cleared { flight };
             }
         }
+        self.writer_stored(ticket);
         if self.outbox.is_empty() {
             self.spill();
         }
@@ -401,7 +503,12 @@ impl Engine {
         let keep = self.settings.rows_pending_max / self.tabs.len().max(1);
         for book in self.books.iter().filter(|book| !matches!(book.phase, Phase::Loading)) {
             for tab in &book.tabs {
-                self.tabs[*tab].pending.spill(keep);
+                // A tab that is being taken in is compared whole.
+                let tab = &mut self.tabs[*tab];
+                if !tab.is_being_taken_in() {
+                    let (busy, writing) = (&tab.busy, &tab.writing);
+                    tab.pending.spill(keep, |key| busy.contains(key) || writing.contains(key));
+                }
             }
         }
     }
@@ -431,6 +538,10 @@ impl Engine {
 
     /// Everything that the next durable step must carry. Pending rows come behind what was settled before them: later steps win.
     fn collect(&mut self) {
+        if on(Mutant::PositionFirst) && self.ledger.is_ahead() {
+            self.outbox.extend(self.ledger.save());
+            return;
+        }
         self.outbox.extend(self.tabs.iter_mut().flat_map(Tab::take_unsaved));
         self.outbox.extend(self.ledger.save());
     }
@@ -447,7 +558,7 @@ impl Engine {
         let limit = self.settings.chunk_rows;
         let tab = self.tabs.iter_mut().find(|tab| {
             matches!(tab.state, TableState::Copying { .. })
-                && tab.pending.len() - tab.frozen_pending() < 2 * limit
+                && (tab.is_being_taken_in() || tab.pending.active() < 2 * limit)
         })?;
         let TableState::Copying { after, .. } = &tab.state else { return None };
         let after = after.clone();
@@ -455,40 +566,7 @@ impl Engine {
         Some(Action::ReadChunk { table: tab.spec.table, after, limit, contains: Some(contains) })
     }
 
-    /// Keeps values that did not win.
-    fn record(&mut self, table: TableId, overruled: Vec<Overruled>, now: Moment) {
-        let cells = overruled.len();
-        let seen_at_us = self.wall_clock(now);
-        for lost in overruled {
-            self.conflicts += 1;
-            self.outbox.push(StoreStep::Conflict(ConflictRecord {
-                id: self.conflicts,
-                table,
-                key: lost.key,
-                column: lost.column,
-                kind: lost.kind,
-                base: lost.base,
-                database: lost.database,
-                sheet: Some(lost.sheet),
-                seen_at_us,
-            }));
-        }
-        if cells > 0 {
-            self.notices.push_back(Notice::Conflicts { table, cells });
-        }
-    }
-
     fn wall_clock(&self, now: Moment) -> i64 {
         self.settings.started_at_us.saturating_add(i64::try_from(now.0).unwrap_or(i64::MAX))
     }
-}
-
-/// Arrival numbers start over with every process: such a batch settles only what is still wanted as it wrote it.
-fn of_an_earlier_life(mut flight: InFlight) -> InFlight {
-    for tab in &mut flight.expectations {
-        for row in tab.writes.iter_mut().chain(&mut tab.deletes).chain(&mut tab.inserts) {
-            row.latest = 0;
-        }
-    }
-    flight
 }

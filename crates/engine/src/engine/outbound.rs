@@ -4,19 +4,26 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::{
-    batch::{Batch, BatchId, FenceStep, InFlight, TabExpectation, TabWork},
-    book::Phase,
+    adopt::{Compared, compare},
+    batch::{Batch, BatchId, FenceStep, InFlight, TabExpectation, TabRead, TabWork},
+    book::{Phase, Reading},
     confirm::Overruled,
-    door::Action,
+    conflict::Outcome,
+    door::{Action, Notice},
+    mutants::{Mutant, on},
     pacer::{Class, Pace},
-    planner::{BatchLimits, horizon, plan_tab},
+    planner::{BatchLimits, MarkerSource, TabPlan, horizon, plan_tab, triage},
     repair::plan_repairs,
-    state::StoreStep,
+    state::{Adoption, RowIdentity, StoreStep, TableState},
     time::Moment,
 };
 
 /// Spilled rows are brought back so many at a time.
 const LOAD_ROWS: usize = 5_000;
+/// Rows that seem to be gone are looked at again after this.
+const RECHECK: Duration = Duration::from_secs(3);
+/// A spreadsheet in which somebody works is swept this much more often.
+const ACTIVE_FACTOR: u32 = 4;
 /// The suffix that marks the batch that only moves the fence past another one.
 const BURN_SUFFIX: &str = "-burn";
 
@@ -30,6 +37,10 @@ impl Engine {
         let book = &self.books[index];
         if now < book.not_before {
             self.remind(self.books[index].not_before);
+            return None;
+        }
+        if !self.writer.has_held() {
+            // Whoever holds the lock on the database keeps the sheets, too.
             return None;
         }
         match &book.phase {
@@ -79,15 +90,24 @@ impl Engine {
         let stale: Vec<usize> = self
             .tabs_where(index, |tab| tab.stale || (!tab.repairs.is_empty() && tab.image.is_none()));
         if !stale.is_empty() {
-            return self.read_tabs(index, stale, true, now);
+            return self.read_tabs(index, stale, Reading::Whole, now);
         }
         if let Some(flight) = self.books[index].recover.take() {
+            if on(Mutant::NoFence) {
+                self.drop_flight(index, &flight);
+                return self.poll_book(index, now);
+            }
             // The tabs are known now; find out what became of the batch of an earlier life.
             self.books[index].phase = self.resolve_phase(flight);
             return self.poll_book(index, now);
         }
         if !self.tabs_where(index, |tab| !tab.repairs.is_empty()).is_empty() {
             return self.plan_repair_batch(index, now);
+        }
+        self.take_in(index, now);
+        self.triage(index, now);
+        if let Some(read) = self.answer_bells(index, now) {
+            return Some(read);
         }
         if self.tabs_where(index, crate::tab::Tab::has_work).is_empty() {
             for tab in self.books[index].tabs.clone() {
@@ -109,6 +129,94 @@ impl Engine {
         self.plan_batch(index, now)
     }
 
+    /// Tabs whose table was just copied are compared whole, and then kept.
+    fn take_in(&mut self, index: usize, now: Moment) {
+        for place in self.books[index].tabs.clone() {
+            let tab = &mut self.tabs[place];
+            let table = tab.spec.table;
+            match tab.state {
+                TableState::Live { adoption: Adoption::Compare, .. } if tab.is_inbound() => {
+                    match compare(tab) {
+                        Compared::TakenIn(findings) => {
+                            let step = StoreStep::Table(table, tab.state.clone());
+                            self.outbox.push(step);
+                            self.find(table, findings, now);
+                            self.urgent = true;
+                        }
+                        Compared::Refused(reason) => self.set_aside(table, reason),
+                    }
+                }
+                TableState::Live { copy, adoption: Adoption::Carry(_) }
+                    if tab.pending.active() == 0
+                        && tab.due.is_empty()
+                        && tab.writing.is_empty() =>
+                {
+                    tab.state = TableState::Live { copy, adoption: Adoption::Done };
+                    self.outbox.push(StoreStep::Table(table, tab.state.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Rows that a read or an answer touched, and that need nothing in the sheet, do not wait for a write to Google.
+    fn triage(&mut self, index: usize, now: Moment) {
+        for place in self.books[index].tabs.clone() {
+            let tab = &mut self.tabs[place];
+            if tab.touched.is_empty() || tab.set_aside() || tab.paused || tab.is_being_taken_in() {
+                continue;
+            }
+            let plan = triage(tab);
+            self.take_plan(place, plan, now);
+        }
+    }
+
+    /// What planning a tab found beside the work of the batch.
+    fn take_plan(
+        &mut self,
+        place: usize,
+        plan: TabPlan,
+        now: Moment,
+    ) -> Option<(TabWork, TabExpectation)> {
+        let table = self.tabs[place].spec.table;
+        self.outbox.extend(plan.steps);
+        self.close_conflicts(plan.over.into_iter().map(|id| (id, Outcome::GoneByItself)));
+        self.find(table, plan.findings, now);
+        if plan.braked > 0 {
+            let rows = self.tabs[place].gone.held_len();
+            self.notices.push_back(Notice::Braked { table, rows });
+        }
+        plan.work
+    }
+
+    /// Reads what doorbells named, all in one request.
+    fn answer_bells(&mut self, index: usize, now: Moment) -> Option<Action> {
+        if self.books[index].bells.is_empty() || !self.granted(Class::Read, now) {
+            return None;
+        }
+        let bells = self.take_bells(index);
+        let mut reads = Vec::new();
+        let (mut tabs, mut parts) = (Vec::new(), Vec::new());
+        for (tab, rows, mark) in bells {
+            let one = &self.tabs[tab];
+            if rows.0 <= one.spec.header_row {
+                self.tabs[tab].stale = true;
+                continue;
+            }
+            let columns = Some(one.geometry.columns.clone());
+            reads.push(TabRead { rows: Some(rows), columns, ..one.read(true) });
+            tabs.push(tab);
+            parts.push((rows, mark));
+        }
+        if reads.is_empty() {
+            return None;
+        }
+        let book = &mut self.books[index];
+        book.phase = Phase::Reading { what: Reading::Parts(parts), tabs };
+        book.reading_since = now;
+        Some(Action::ReadTabs { spreadsheet: book.spreadsheet.clone(), reads })
+    }
+
     /// Which step resolves a batch found in flight, by what the last look saw.
     fn resolve_phase(&self, flight: InFlight) -> Phase {
         let fence = self.books.iter().find(|b| b.spreadsheet == flight.batch.spreadsheet);
@@ -124,6 +232,19 @@ impl Engine {
     }
 
     fn sweep_if_due(&mut self, index: usize, now: Moment) {
+        let unsure =
+            |tab: &crate::tab::Tab| tab.is_inbound() && tab.gone.is_unsure() && !tab.set_aside();
+        let unsure = self.tabs_where(index, unsure);
+        if !unsure.is_empty() {
+            if now >= self.books[index].recheck {
+                self.books[index].recheck = now.after(RECHECK);
+                for tab in unsure {
+                    self.tabs[tab].stale = true;
+                }
+            } else {
+                self.remind(self.books[index].recheck);
+            }
+        }
         let due = self.books[index].next_sweep;
         if now < due {
             self.remind(due);
@@ -142,7 +263,9 @@ impl Engine {
     pub(super) fn plan_sweep(&mut self, index: usize, now: Moment, took: Duration) {
         let rows: usize = self.books[index].tabs.iter().map(|t| self.tabs[*t].index.len()).sum();
         let size = Duration::from_millis(u64::try_from(rows).unwrap_or(u64::MAX));
-        let pause = self.settings.sweep_every.max(size).max(took * 20);
+        let every = self.settings.sweep_every;
+        let active = now < self.books[index].active_until;
+        let pause = if active { every / ACTIVE_FACTOR } else { every }.max(size).max(took * 20);
         self.books[index].next_sweep = now.after(pause);
     }
 
@@ -150,15 +273,22 @@ impl Engine {
         &mut self,
         index: usize,
         tabs: Vec<usize>,
-        whole: bool,
+        what: Reading,
         now: Moment,
     ) -> Option<Action> {
         if !self.granted(Class::Read, now) {
             return None;
         }
+        let whole = matches!(what, Reading::Whole);
         let reads = tabs.iter().map(|tab| self.tabs[*tab].read(whole)).collect();
+        #[cfg(feature = "mutants")]
+        let reads = self.in_parts(whole, &tabs, reads);
         let book = &mut self.books[index];
-        book.phase = Phase::Reading { whole, tabs };
+        if whole {
+            // Whatever the doorbells named is in it.
+            book.bells.clear();
+        }
+        book.phase = Phase::Reading { what, tabs };
         book.reading_since = now;
         Some(Action::ReadTabs { spreadsheet: book.spreadsheet.clone(), reads })
     }
@@ -186,16 +316,20 @@ impl Engine {
             if self.books[index].solo && !parts.is_empty() {
                 break;
             }
-            let plan = plan_tab(&mut self.tabs[tab], &mut left);
-            self.outbox.extend(plan.steps);
-            if plan.needs_keys {
+            let mut markers = MarkerSource { run: self.settings.run, last: &mut self.markers };
+            let plan = plan_tab(&mut self.tabs[tab], &mut left, &mut markers);
+            let asks = (on(Mutant::Unverified) || on(Mutant::KeyReadBack))
+                && plan.work.is_some()
+                && !self.tabs[tab].keys_fresh
+                && !self.tabs[tab].geometry.missing;
+            if plan.needs_keys || asks {
                 needs_keys.push(tab);
             }
-            parts.extend(plan.work);
+            parts.extend(self.take_plan(tab, plan, now));
         }
         if !needs_keys.is_empty() {
             // Rows go only after their keys were read in the same pass; the batch is planned again then.
-            return self.read_tabs(index, needs_keys, false, now);
+            return self.read_tabs(index, needs_keys, Reading::Keys, now);
         }
         self.persist(index, parts, now)
     }
@@ -228,6 +362,7 @@ impl Engine {
         if parts.is_empty() {
             return self.poll_store(now);
         }
+        self.engage(&parts);
         let (tabs, expectations) = parts.into_iter().unzip();
         let book = &self.books[index];
         let next = book.next_sequence();
@@ -240,6 +375,12 @@ impl Engine {
             tabs,
         };
         let flight = InFlight { batch, expectations };
+        if on(Mutant::BatchNotDurable) {
+            self.books[index].write_granted = false;
+            self.books[index].phase = Phase::Cleared { flight };
+            self.books[index].last_flush = Some(now);
+            return self.send(index);
+        }
         self.outbox.push(StoreStep::InFlight(book.spreadsheet.clone(), Some(flight.clone())));
         self.urgent = true;
         self.books[index].write_granted = false;
@@ -247,6 +388,21 @@ impl Engine {
         self.books[index].phase = Phase::Persisting { flight, ticket };
         self.books[index].last_flush = Some(now);
         self.poll_store(now)
+    }
+
+    /// Nothing else is done with the rows of a batch while it is under way.
+    fn engage(&mut self, parts: &[(TabWork, TabExpectation)]) {
+        for (_, part) in parts.iter().filter(|(_, part)| !part.repair) {
+            let Some(tab) = self.tabs.iter_mut().find(|tab| tab.spec.table == part.table) else {
+                continue;
+            };
+            for row in part.writes.iter().chain(&part.deletes).chain(&part.inserts) {
+                if let RowIdentity::Key(key) = &row.row {
+                    tab.busy.insert(key.clone());
+                    tab.pending.park(key);
+                }
+            }
+        }
     }
 
     fn send(&mut self, index: usize) -> Option<Action> {
@@ -272,7 +428,8 @@ impl Engine {
             id: burn_id(&flight.batch.id),
             tabs: Vec::new(),
             spreadsheet: flight.batch.spreadsheet.clone(),
-            fence: flight.batch.fence,
+            // A late batch of an earlier life may have moved the fence, though not past this one.
+            fence: FenceStep { previous: book.fence, next: flight.batch.fence.next },
             owner: flight.batch.owner.clone(),
             position: flight.batch.position.clone(),
         };

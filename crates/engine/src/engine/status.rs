@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use crate::{change::TableId, pacer::Class, state::TableState};
+use crate::{
+    change::TableId,
+    pacer::Class,
+    state::{Adoption, TableState},
+    tab::Tab,
+};
 
 /// The engine at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +27,8 @@ pub struct Status {
     pub spreadsheets: Vec<BookStatus>,
     /// Tables.
     pub tables: Vec<TabStatus>,
+    /// The way to the database.
+    pub writer: WriterStatus,
 }
 
 /// One spreadsheet.
@@ -38,7 +45,7 @@ pub struct BookStatus {
 }
 
 /// One table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TabStatus {
     /// Number of the table.
     pub table: TableId,
@@ -56,6 +63,35 @@ pub struct TabStatus {
     pub strangers: usize,
     /// Rows being put back.
     pub repairs: usize,
+    /// Rows with something for the database.
+    pub due: usize,
+    /// Rows that wait for a person because too many are gone at once, or because the configuration says so.
+    pub held: usize,
+    /// Rows without a key that lack something before the database can take them.
+    pub drafts: usize,
+    /// Rows that the database refused as they are.
+    pub refused: usize,
+    /// Conflicts that are still open.
+    pub open: usize,
+    /// Values that were written by mistake and could not be found again.
+    pub strays: usize,
+    /// Rows about which the log has not caught up with us.
+    pub windows: usize,
+    /// A person stopped the table.
+    pub paused: bool,
+    /// Whether the sheet may change the database.
+    pub inbound: bool,
+}
+
+/// The connection that writes to the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterStatus {
+    /// unused, opening, ready, writing or committing.
+    pub phase: String,
+    /// Why nothing goes on, where nothing does.
+    pub waits: Option<String>,
+    /// Transactions in doubt, or whose echo has not come by yet.
+    pub intents: usize,
 }
 
 impl Engine {
@@ -77,34 +113,46 @@ impl Engine {
                     denied: book.denied.clone(),
                 })
                 .collect(),
-            tables: self
-                .tabs
-                .iter()
-                .map(|tab| TabStatus {
-                    table: tab.spec.table,
-                    state: match &tab.state {
-                        TableState::Copying { .. } => "copying".to_owned(),
-                        TableState::Live { .. } => "live".to_owned(),
-                        TableState::SetAside { reason, .. } => reason.clone(),
-                    },
-                    set_aside: tab.set_aside(),
-                    rows: tab.base.len(),
-                    pending: tab.pending.len(),
-                    frozen: tab.frozen.len(),
-                    strangers: tab.strangers,
-                    repairs: tab.repairs.len(),
-                })
+            tables: (self.tabs.iter().map(of_tab))
                 .chain(self.settings.refused.iter().map(|(table, reason)| TabStatus {
                     table: *table,
                     state: reason.clone(),
                     set_aside: true,
-                    rows: 0,
-                    pending: 0,
-                    frozen: 0,
-                    strangers: 0,
-                    repairs: 0,
+                    ..TabStatus::default()
                 }))
                 .collect(),
+            writer: WriterStatus {
+                phase: self.writer.phase.word().to_owned(),
+                waits: self.writer.waits.clone(),
+                intents: self.writer.intents.len(),
+            },
         }
+    }
+}
+
+fn of_tab(tab: &Tab) -> TabStatus {
+    TabStatus {
+        table: tab.spec.table,
+        state: match &tab.state {
+            TableState::Copying { .. } => "copying".to_owned(),
+            TableState::Live { adoption: Adoption::Done, .. } => "live".to_owned(),
+            TableState::Live { .. } => "being taken in".to_owned(),
+            TableState::SetAside { reason, .. } => reason.clone(),
+        },
+        set_aside: tab.set_aside(),
+        rows: tab.base.len(),
+        pending: tab.pending.len(),
+        frozen: tab.frozen.len(),
+        strangers: tab.strangers,
+        repairs: tab.repairs.len(),
+        due: tab.due.len(),
+        held: tab.gone.held_len(),
+        drafts: tab.newcomers.drafts.len(),
+        refused: tab.open.refused_len(),
+        open: tab.open.len(),
+        strays: tab.strays.len(),
+        windows: tab.windows.len(),
+        paused: tab.paused,
+        inbound: tab.is_inbound(),
     }
 }

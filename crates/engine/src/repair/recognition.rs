@@ -1,0 +1,263 @@
+//! Which row was hit: by its key, by what we wrote there, by what else stands in it.
+
+use super::is_addition;
+use crate::{
+    batch::ColumnIndex,
+    cell::Cell,
+    newcomers::marker_in,
+    render::row_key,
+    state::{Repair, RepairCell, RowContent, RowIdentity, RowKey},
+    survey::cell_at,
+    tab::Tab,
+};
+
+/// A column that is nowhere.
+pub(super) const NOWHERE: ColumnIndex = ColumnIndex(u32::MAX);
+
+/// Some columns of a tab at one moment: header and content of each, side by side.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) header: &'a [Cell],
+    pub(crate) cells: &'a [Cell],
+}
+
+impl Seen<'_> {
+    /// The mapped cells by their header; `None` for columns that are not among the ones seen.
+    pub(crate) fn mapped(&self, tab: &Tab) -> Vec<Option<Cell>> {
+        let place =
+            |column: usize| self.header.iter().position(|cell| tab.is_header_of(cell, column));
+        (0..tab.width())
+            .map(|column| {
+                place(column).map(|place| self.cells.get(place).cloned().unwrap_or(Cell::Empty))
+            })
+            .collect()
+    }
+
+    /// Whether a column of the key is not among those seen.
+    pub(super) fn is_out_of_sight(&self, tab: &Tab) -> bool {
+        let mapped = self.mapped(tab);
+        tab.spec.key.iter().any(|key| mapped.get(*key).is_none_or(Option::is_none))
+    }
+
+    /// Whether there is nothing in the row at all.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.cells.iter().all(Cell::is_empty)
+    }
+
+    /// The row's key, where its columns were seen.
+    pub(crate) fn key(&self, tab: &Tab) -> Option<RowKey> {
+        self.shown_key(tab).map(|shown| tab.meant(shown))
+    }
+
+    /// The key that stands there, whatever it stands for.
+    pub(super) fn shown_key(&self, tab: &Tab) -> Option<RowKey> {
+        let mapped = self.mapped(tab);
+        let parts: Option<Vec<&Cell>> =
+            tab.spec.key.iter().map(|column| mapped.get(*column)?.as_ref()).collect();
+        row_key(parts?.into_iter())
+    }
+
+    /// How to find the row again: by the key that stands there, since what it stands for may be another by then; by its content where
+    /// several rows bear that key.
+    pub(crate) fn identity(&self, tab: &Tab) -> RowIdentity {
+        match self.shown_key(tab).filter(|key| !tab.frozen.contains(key)) {
+            Some(key) => RowIdentity::Key(key),
+            None => RowIdentity::Content(self.content(tab)),
+        }
+    }
+
+    pub(super) fn content(&self, tab: &Tab) -> RowContent {
+        let is_mapped = |name| (0..tab.width()).any(|column| tab.is_header_of(name, column));
+        let own = (self.header.iter().zip(self.cells))
+            .filter(|(name, cell)| !name.is_empty() && !cell.is_empty() && !is_mapped(name))
+            .map(|(name, cell)| (name.clone(), cell.clone()))
+            .collect();
+        RowContent { mapped: self.mapped(tab), own }
+    }
+
+    /// Whether nothing that was seen contradicts what is known.
+    pub(super) fn agrees_with(&self, tab: &Tab, known: &RowContent) -> bool {
+        let mapped = self.mapped(tab);
+        let same = |(known, found): (&Option<Cell>, &Option<Cell>)| {
+            known.is_none() || found.is_none() || known == found
+        };
+        let still = |(name, cell): &(Cell, Cell)| {
+            let place = self.header.iter().position(|header| header == name);
+            place.is_none_or(|place| self.cells.get(place) == Some(cell))
+        };
+        known.mapped.iter().zip(&mapped).all(same) && known.own.iter().all(still)
+    }
+}
+
+/// Where the column of a hit stands now: by its header, else where it was, if what is there may be the same under another name; `None` where it
+/// is not among the columns seen.
+pub(super) fn column_of(tab: &Tab, seen: Seen<'_>, cell: &RepairCell) -> Option<ColumnIndex> {
+    let header = seen.header;
+    if cell_at(header, cell.column) == cell.header {
+        return Some(cell.column);
+    }
+    if cell.header.is_empty() {
+        // A column without a name is known by what we wrote there, if by anything.
+        let holds = |place: &usize| {
+            header[*place].is_empty() && seen.cells.get(*place) == Some(&cell.wrong)
+        };
+        let place = (0..header.len()).find(|place| !cell.wrong.is_empty() && holds(place))?;
+        return u32::try_from(place).ok().map(ColumnIndex);
+    }
+    if let Some(place) = header.iter().position(|name| *name == cell.header) {
+        return u32::try_from(place).ok().map(ColumnIndex);
+    }
+    let there = cell_at(header, cell.column);
+    let renamed = |meant| tab.spec.columns.get(usize::from(meant)).map(|c| Cell::text(&*c.name));
+    if cell.meant.and_then(renamed).as_ref() == Some(&there) {
+        return Some(cell.column);
+    }
+    let other = there.is_empty() || (0..tab.width()).any(|mapped| tab.is_header_of(&there, mapped));
+    (!other).then_some(cell.column)
+}
+
+/// Whether a hit is in a column of the key.
+pub(super) fn is_of_key(tab: &Tab, cell: &RepairCell) -> bool {
+    tab.spec.key.iter().any(|key| tab.is_header_of(&cell.header, *key))
+}
+
+/// Where a column stands now: by its header, else where it was.
+pub(super) fn place_of(header: &[Cell], column: ColumnIndex, name: &Cell) -> ColumnIndex {
+    if name.is_empty() || cell_at(header, column) == *name {
+        return column;
+    }
+    let found = header.iter().position(|cell| cell == name);
+    found.and_then(|place| u32::try_from(place).ok()).map_or(column, ColumnIndex)
+}
+
+pub(super) fn slot(cells: &mut [Cell], column: ColumnIndex) -> Option<&mut Cell> {
+    cells.get_mut(usize::try_from(column.0).ok()?)
+}
+
+/// A row as it was before it was hit.
+pub(super) struct Restored {
+    pub(super) cells: Vec<Cell>,
+    /// How many of our cells stand in columns that were seen.
+    pub(super) seen: usize,
+    /// How many of them stand in it still.
+    pub(super) there: usize,
+    /// How many of these are not empty.
+    pub(super) written: usize,
+    /// Whether all do whose columns were seen.
+    pub(super) whole: bool,
+}
+
+pub(super) fn restored(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> Restored {
+    let mut row =
+        Restored { cells: seen.cells.to_vec(), seen: 0, there: 0, written: 0, whole: true };
+    for cell in &repair.cells {
+        let Some(column) = column_of(tab, seen, cell) else { continue };
+        row.seen += 1;
+        match slot(&mut row.cells, column) {
+            Some(slot) if *slot == cell.wrong => {
+                *slot = cell.right.clone();
+                row.there += 1;
+                row.written += usize::from(!cell.wrong.is_empty());
+            }
+            _ => row.whole = false,
+        }
+    }
+    row
+}
+
+/// Whether the row bears a key that the database has, and bears it rightly as far as anybody can tell: not where it is rather like the row that
+/// was hit than like the one with that key.
+pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    let Some(key) = seen.key(tab) else { return false };
+    let ours = marker_in(repair.cells.iter().map(|cell| &cell.wrong));
+    if ours.is_some_and(|marker| key.0.contains(&*marker.0))
+        || bore(tab, repair).as_ref() == Some(&key)
+    {
+        return false;
+    }
+    let Some(base) = tab.base.get(&key) else {
+        // What is to be blank was a row that we had just added, and it bears the key that we gave it.
+        return !is_addition(repair) && !matches!(tab.database_view(&key), Some(None));
+    };
+    let mapped = seen.mapped(tab);
+    let cells: Option<Vec<Cell>> = mapped.iter().cloned().collect();
+    if cells.is_some_and(|cells| base.is_sheet(&cells)) {
+        return true;
+    }
+    let RowIdentity::Content(content) = &repair.row else { return false };
+    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let (mut like_hit, mut like_known) = (0, 0);
+    for (column, cell) in mapped.iter().enumerate().filter(|(column, _)| !hit(*column)) {
+        like_hit += usize::from(cell.is_some() && content.mapped.get(column) == Some(cell));
+        like_known += usize::from(cell.is_some() && base.sheet(column) == cell.as_ref());
+    }
+    // One of several rows with that key may well be the one that was hit.
+    like_hit + usize::from(tab.doubled.contains(&key)) <= like_known
+}
+
+/// The key that the row bore before it was hit, one of several rows that did.
+pub(super) fn bore(tab: &Tab, repair: &Repair) -> Option<RowKey> {
+    let RowIdentity::Content(content) = &repair.row else { return None };
+    let parts: Option<Vec<&Cell>> =
+        tab.spec.key.iter().map(|column| content.mapped.get(*column)?.as_ref()).collect();
+    row_key(parts?.into_iter()).map(|shown| tab.meant(shown))
+}
+
+/// Whether a whole row is the one that was hit, with our cells still in it.
+pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    match &repair.row {
+        RowIdentity::Key(key) => {
+            let before = restored(tab, repair, seen);
+            match seen.shown_key(tab) {
+                // Where nothing of ours stands any more there is nothing to put back, or it is another row with that key.
+                Some(shown)
+                    if shown == *key || tab.meant(shown.clone()) == tab.meant(key.clone()) =>
+                {
+                    before.there > 0 || before.seen == 0
+                }
+                Some(_) => false,
+                // Somebody has just cleared its key.
+                None => before.whole && before.written > 1 && !seen.is_out_of_sight(tab),
+            }
+        }
+        RowIdentity::Content(content) => {
+            let before = restored(tab, repair, seen);
+            let row = Seen { header: seen.header, cells: &before.cells };
+            let is_second = seen.key(tab).is_some_and(|key| tab.doubled.contains(&key));
+            // A marker stands nowhere but where we have put it.
+            let marked = marker_in(repair.cells.iter().map(|cell| &cell.wrong)).is_some();
+            let enough = before.written > usize::from(!is_second && !marked);
+            let unmistakable = enough && !is_known(tab, repair, seen);
+            before.there > 0 && before.whole && (unmistakable || row.agrees_with(tab, content))
+        }
+    }
+}
+
+/// The repair of a row beyond doubt. What still holds all that we wrote is that row, whatever key it seems to bear because of it.
+pub(crate) fn owner(tab: &Tab, seen: Seen<'_>) -> Option<usize> {
+    let by = |content: bool| {
+        tab.repairs.iter().position(|repair| {
+            repair.readd.is_none()
+                && matches!(repair.row, RowIdentity::Content(_)) == content
+                && is_row(tab, repair, seen)
+        })
+    };
+    by(true).or_else(|| by(false))
+}
+
+/// Whether a row without a key, changed by a person since, still holds the key that we wrote, or half of all of it.
+pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    let written = repair.cells.iter().filter(|cell| !cell.wrong.is_empty()).count();
+    let there = restored(tab, repair, seen).written;
+    let mut key = repair.cells.iter().filter(|cell| is_of_key(tab, cell)).peekable();
+    let stands = |cell: &RepairCell| {
+        let column = column_of(tab, seen, cell);
+        column.is_some_and(|column| cell_at(seen.cells, column) == cell.wrong)
+    };
+    let bears_our_key = key.peek().is_some() && key.all(stands);
+    repair.readd.is_none()
+        && matches!(repair.row, RowIdentity::Content(_))
+        && there > 0
+        && (bears_our_key || there * 2 >= written)
+        && !is_known(tab, repair, seen)
+}

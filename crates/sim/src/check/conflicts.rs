@@ -1,0 +1,81 @@
+//! I4: no false conflict. Both sides changed a cell only if an application really wrote the database's value after the sides had agreed, and a
+//! person the sheet's.
+
+use sheetwire_engine::{
+    cell::Cell,
+    conflict::{ConflictKind, ConflictRecord},
+};
+
+use super::Verdict;
+use crate::{
+    words::{Author, Words, of_cell},
+    world::World,
+};
+
+pub(super) fn judge(world: &World) -> Verdict {
+    if world.amnesia || world.forked {
+        return Ok(());
+    }
+    for record in &world.processes[0].store.conflicts {
+        if !matches!(record.kind, ConflictKind::EditEdit | ConflictKind::RemovedRowEdited) {
+            continue;
+        }
+        let deeds = &world.deeds[usize::from(record.table.0)];
+        let database = record.database.as_ref().and_then(of_cell);
+        let Some(word) = database.and_then(|text| world.words.get(text)) else { continue };
+        let odd = word.copied
+            || deeds.tampered.contains(&word.row)
+            || record.key.as_ref().is_some_and(|key| deeds.copied.contains(key));
+        if odd {
+            continue;
+        }
+        untouched(world, record)?;
+        if word.author == Author::Person {
+            return Err(format!(
+                "I4: conflict {} ({}) at row {:?}: the database's value {:?} was written by a person, in the sheet",
+                record.id,
+                record.kind.word(),
+                record.key,
+                record.database
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A side that holds what was agreed on, or something older, has not changed anything. Values are numbered in the order in which they were written
+/// first, and an application writes each of its own just once.
+fn untouched(world: &World, record: &ConflictRecord) -> Verdict {
+    let number = |cell: &Option<Cell>| cell.as_ref().and_then(of_cell).and_then(Words::number);
+    let by_hand = |cell: &Option<Cell>| {
+        let word = cell.as_ref().and_then(of_cell).and_then(|text| world.words.get(text));
+        word.is_some_and(|word| word.copied)
+    };
+    let (Some(base), Some(database)) = (number(&record.base), number(&record.database)) else {
+        return Ok(());
+    };
+    if by_hand(&record.base) || by_hand(&record.sheet) {
+        return Ok(());
+    }
+    let complain = |side: &str| {
+        Err(format!(
+            "I4: conflict {} ({}) at row {:?}: the {side} had not changed (base {:?}, database {:?}, sheet {:?})",
+            record.id,
+            record.kind.word(),
+            record.key,
+            record.base,
+            record.database,
+            record.sheet
+        ))
+    };
+    // What an application wrote the log may tell again, after a restart and behind a first copy, while the base is newer already: then the conflict is
+    // false, too, but the value that stands in the end is the database's.
+    let is_ours = world.words.iter().nth(base).is_some_and(|(_, w)| w.author == Author::Person);
+    if database == base || (database < base && is_ours) {
+        return complain("database");
+    }
+    if number(&record.sheet) == Some(base) {
+        return complain("sheet");
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! I2: no word is lost. Each value that somebody wrote and did not take back stands on one of the sides, has reached the other one, or is
+//! in the conflict log. Own columns of people stay beside their row.
+
+use std::collections::BTreeMap;
+
+use sheetwire_engine::cell::Cell;
+
+use super::{Side, Verdict};
+use crate::{
+    words::{Author, Words, of_cell, of_value},
+    world::World,
+};
+
+pub(super) fn judge(world: &World, side: &Side<'_>) -> Verdict {
+    let mut in_sheet: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for row in 0..side.tab.grid.stored_rows() {
+        for column in 0..side.tab.grid.cols {
+            let cell = side.tab.at(row, column);
+            if let Some(number) = of_cell(&cell).and_then(Words::number) {
+                in_sheet.entry(number).or_default().push((row, column));
+            }
+        }
+    }
+    let logged = logged(world, side);
+    let in_database = in_database(world, side);
+    for (number, word) in world.words.iter().filter(|(_, word)| word.table == side.number) {
+        if word.withdrawn || word.excused {
+            continue;
+        }
+        let places = in_sheet.get(&number).map_or(&[][..], Vec::as_slice);
+        if word.column.is_none() {
+            own(world, side, number, places)?;
+            continue;
+        }
+        let there = !places.is_empty() || logged.contains(&number) || in_database.contains(&number);
+        match word.author {
+            Author::Person if !there => {
+                return Err(format!("I2: u{number}, typed in row {:?}, is nowhere", word.key));
+            }
+            Author::App if !there && !word.arrived => {
+                return Err(format!(
+                    "I2: a{number}, written to row {:?}, was never seen",
+                    word.key
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn number_of(cell: Option<&Cell>) -> Option<usize> {
+    cell.and_then(of_cell).and_then(Words::number)
+}
+
+fn logged(world: &World, side: &Side<'_>) -> std::collections::BTreeSet<usize> {
+    (world.processes[0].store.conflicts.iter().chain(&world.buried))
+        .filter(|record| record.table == side.table.spec.table)
+        .flat_map(|record| {
+            [&record.base, &record.database, &record.sheet].map(|cell| number_of(cell.as_ref()))
+        })
+        .flatten()
+        .collect()
+}
+
+/// Values that are in the database, or were brought there by us.
+fn in_database(world: &World, side: &Side<'_>) -> std::collections::BTreeSet<usize> {
+    let now = world.db.rows[side.number].values();
+    let ours = (world.db.ours.iter())
+        .filter(|write| write.table == side.number)
+        .filter_map(|write| write.after.as_ref());
+    now.chain(ours).flatten().filter_map(of_value).filter_map(Words::number).collect()
+}
+
+/// What a person wrote beside a row stays beside it, as long as the row is there.
+fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)]) -> Verdict {
+    let word = world.words.iter().nth(number).map(|(_, word)| word);
+    let Some(word) = word else { return Ok(()) };
+    let listed = logged(world, side).contains(&number);
+    let row_gone = word
+        .key
+        .as_ref()
+        .is_some_and(|key| !world.db.rows[side.number].keys().any(|known| *known.0 == **key));
+    let meddled = word.copied || side.deeds.everything || side.deeds.tampered.contains(&word.row);
+    // A row that the database removed takes what stood beside it along; the journal has it.
+    let mut names = side.deeds.names.get(&word.row).into_iter().flatten();
+    let removed = row_gone
+        || was_removed(world, side, word.key.as_deref())
+        || names.any(|name| was_removed(world, side, Some(&name.0)));
+    if places.is_empty() && !listed && !removed && !meddled {
+        return Err(format!("I2: own cell u{number} beside row {:?} is gone", word.key));
+    }
+    for (row, column) in places {
+        if side.columns.contains(column) && !meddled {
+            return Err(format!("I2: own cell u{number} stands in a mapped column"));
+        }
+        // A row that was removed by mistake and added again is another one to the sheet, but not to people.
+        let same = side.tab.rows[*row] == word.row
+            || side.key(*row).is_some_and(|key| word.key.as_deref() == Some(&*key.0));
+        if !same && !meddled && !removed {
+            return Err(format!(
+                "I2: own cell u{number} of row {:?} stands beside another row",
+                word.key
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the database removed a row with this key at any time.
+fn was_removed(world: &World, side: &Side<'_>, key: Option<&str>) -> bool {
+    let Some(key) = key else { return true };
+    world.db.log.iter().flat_map(|transaction| &transaction.events).any(|event| match event {
+        crate::database::Event::Emptied(table) => *table == side.table.spec.table,
+        crate::database::Event::Rows(table, changes) => {
+            *table == side.table.spec.table
+                && changes.iter().any(|change| {
+                    change.after.is_none() && *side.table.named(&change.key).0 == *key
+                })
+        }
+    })
+}

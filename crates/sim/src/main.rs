@@ -1,0 +1,9 @@
+//! The simulator's command line.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,143 @@
+//! The sheet's side: people, versions, doorbells.
+
+use super::{World, excuse};
+use crate::people::{Person, Ring};
+use sheetwire_engine::door::{Bell, Input};
+
+impl World {
+    /// A person does something in some tab.
+    pub fn person(&mut self) {
+        if self.tape.per_mille(self.options.faults.journal) {
+            return self.meddle();
+        }
+        let table = self.tape.below(3);
+        let wild = self.options.wild;
+        let of = &self.db.tables[table];
+        let (id, title) = (of.spec.spreadsheet.clone(), of.spec.title.clone());
+        let Some(book) = self.books.iter_mut().find(|book| book.id == id) else { return };
+        if self.tape.percent(5) {
+            book.remember();
+        }
+        let Some(tab) = book.tab_mut(&title) else { return };
+        let mut person = Person {
+            tape: &mut self.tape,
+            tab,
+            table,
+            of,
+            words: &mut self.words,
+            deeds: &mut self.deeds[table],
+            wild,
+        };
+        let (done, ring) = person.act();
+        let sheet_id = i32::try_from(tab.grid.id).unwrap_or(0);
+        if self.trace.is_some() {
+            let shown = self.show(table);
+            self.note(|| format!("   person at {title}: {done}\n{shown}"));
+        }
+        self.ring(&id, sheet_id, ring);
+    }
+
+    /// Somebody deletes the journal, or restores an older version.
+    pub(super) fn meddle(&mut self) {
+        let index = self.tape.below(self.books.len());
+        self.amnesia = true;
+        let book = &mut self.books[index];
+        if book.now.journal.is_none() {
+            return;
+        }
+        excuse(&mut self.words, book);
+        if self.tape.percent(50) || book.history.is_empty() {
+            book.now.journal = None;
+            book.now.fence = None;
+            self.count("journal deleted");
+            self.note(|| "   somebody deletes the journal".into());
+        } else {
+            let version = self.tape.below(book.history.len());
+            let before = std::mem::replace(&mut book.now, book.history[version].clone());
+            self.count("version restored");
+            self.note(|| "   somebody restores an older version".into());
+            self.withdraw_all(index, &before);
+        }
+    }
+
+    /// What only the journals know of nobody will read any more.
+    pub(super) fn excuse_journals(&mut self) {
+        for book in &self.books {
+            excuse(&mut self.words, book);
+        }
+    }
+
+    /// What the version that was replaced held is its replacer's business.
+    pub(super) fn withdraw_all(&mut self, index: usize, before: &crate::sheet::Moment) {
+        for tab in &before.tabs {
+            for row in 0..tab.grid.stored_rows() {
+                for cell in tab.grid.row(row) {
+                    let cell = crate::sheet::of_grid(cell);
+                    if let Some(word) =
+                        crate::words::of_cell(&cell).and_then(|text| self.words.get_mut(text))
+                    {
+                        word.withdrawn = true;
+                        word.copied = true;
+                    }
+                }
+            }
+        }
+        let id = self.books[index].id.clone();
+        for (table, deeds) in self.db.tables.iter().zip(&mut self.deeds) {
+            if table.spec.spreadsheet == id {
+                deeds.everything = true;
+            }
+        }
+    }
+
+    pub(super) fn ring(&mut self, id: &str, sheet_id: i32, ring: Ring) {
+        let rows = match ring {
+            Ring::Silent => return,
+            Ring::Rows(row, count) => Some((row, count)),
+            Ring::Structure => None,
+        };
+        let trouble = self.options.faults.bells;
+        let mut copies = 1;
+        if self.tape.percent(trouble) {
+            copies = self.tape.pick(&[0, 2]);
+        }
+        for _ in 0..copies {
+            let delay = if self.tape.percent(trouble) { self.tape.below(60) } else { 0 };
+            let due = self.tick + u64::try_from(delay).unwrap_or(0);
+            let bell = Bell {
+                spreadsheet: id.to_owned(),
+                sheet_id: Some(sheet_id),
+                rows,
+                who: Some("somebody".into()),
+                at_us: self.now_us(),
+            };
+            #[cfg(feature = "mutants")]
+            self.take_along(due, &bell);
+            self.bells.push((due, bell));
+        }
+    }
+
+    /// What is under way arrives.
+    pub fn arrive(&mut self) {
+        self.arrive_late();
+        let tick = self.tick;
+        let now_us = self.now_us();
+        self.db.reap(tick, now_us);
+        for process in 0..self.processes.len() {
+            if self.processes[process].lost.is_some_and(|due| due <= tick) {
+                self.processes[process].lost = None;
+                if !self.db.has_session(self.processes[process].owner) {
+                    self.tell(process, Input::WriterLost { reason: "the server went away".into() });
+                }
+            }
+        }
+        #[cfg(feature = "mutants")]
+        self.deliver();
+        while let Some(place) = self.bells.iter().position(|(due, _)| *due <= tick) {
+            let (_, bell) = self.bells.remove(place);
+            for process in 0..self.processes.len() {
+                self.tell(process, Input::Rang(bell.clone()));
+            }
+        }
+    }
+}
