@@ -16,7 +16,7 @@ use crate::{
     newcomers::marker_in,
     repair::{
         LOST, Lost, Seen, compose, identity_of, is_likely, is_planned_for, lost_value, owner,
-        remember,
+        remember, slot,
     },
     state::{Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep},
     survey::cell_at,
@@ -206,6 +206,8 @@ fn hit(
     let mut now = image.to_vec();
     let (mut agreed, mut changed) = (Vec::new(), Vec::new());
     let mut back = Vec::new();
+    // The row as it is now, where nobody's later word is to be put back: it may have got its own key by this very write.
+    let mut after = cells.to_vec();
     for (column, written) in &write.cells {
         let place = usize::from(*column);
         let (Some(found), Some(before)) = (image.get(place), expected.before.get(place)) else {
@@ -222,6 +224,9 @@ fn hit(
                 right: found.clone(),
             });
             continue;
+        }
+        if let Some(slot) = work.columns.get(place).and_then(|column| slot(&mut after, *column)) {
+            slot.clone_from(written);
         }
         overrule(tab, out, key, (place, found, written));
         changed.push((*column, Some(found.clone()), written.clone()));
@@ -253,7 +258,8 @@ fn hit(
     });
     if !back.is_empty() {
         out.put_back += 1;
-        let lost = remember(tab, (Seen { header: &header.now, cells }, Some(expected)), back);
+        let seen = Seen { header: &header.now, cells: &after };
+        let lost = remember(tab, (seen, Some(expected)), back);
         out.overruled.extend(lost.into_iter().map(Overruled::from));
     }
 }
@@ -390,6 +396,11 @@ fn confirm_inserts(
             });
             removed_row_edited(tab, out, &key, &expected.database);
             tab.gone.came_back(&key);
+            // What was still to be decided about the row that had been there before is decided.
+            for column in tab.open.columns(&key) {
+                let closed = tab.open.close(&key, column);
+                out.closed.extend(closed.map(|id| (id, Outcome::Kept(Side::Database))));
+            }
             out.steps.push(tab.agree(&key, expected.database.clone()));
             continue;
         }

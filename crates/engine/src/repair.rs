@@ -5,8 +5,8 @@
 
 mod recognition;
 
-use recognition::{NOWHERE, column_of, is_of_key, place_of, restored, slot};
-pub(crate) use recognition::{Seen, is_likely, is_row, owner};
+use recognition::{NOWHERE, agreement, column_of, is_of_key, place_of, restored};
+pub(crate) use recognition::{Seen, is_likely, is_row, owner, slot};
 
 use crate::{
     batch::{
@@ -342,8 +342,9 @@ fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
     let mut homeless = Vec::new();
     for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
         let name = cell_at(&removed.header, column);
-        match slot(&mut row, place_of(header, column, &name)) {
-            Some(slot) if slot.is_empty() && header.contains(&name) => *slot = cell.clone(),
+        let place = place_of(header, column, &name);
+        match slot(&mut row, place) {
+            Some(slot) if slot.is_empty() && cell_at(header, place) == name => *slot = cell.clone(),
             _ => homeless.push((column, cell.clone())),
         }
     }
@@ -408,19 +409,6 @@ fn find_rows(
         }
     };
     found.into_iter().map(|at| rows[at].clone()).collect()
-}
-
-/// How many of the cells that were not hit are as they were.
-fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
-    let RowIdentity::Content(content) = &repair.row else { return 0 };
-    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
-    let mapped = seen.mapped(tab);
-    let alike = |(column, cell): &(usize, &Option<Cell>)| {
-        !hit(*column)
-            && cell.as_ref().is_some_and(|cell| !cell.is_empty())
-            && content.mapped.get(*column) == Some(*cell)
-    };
-    mapped.iter().enumerate().filter(alike).count()
 }
 
 fn whole_row(image: &TabImage, row: usize) -> Vec<Cell> {

@@ -164,6 +164,7 @@ pub(crate) fn take_part(
         let key = tab.key_of(cells);
         if key.as_ref() != expected.remove(&row).as_ref()
             || (key.is_none() && cells.iter().any(|cell| !cell.is_empty()))
+            || key.is_some_and(|key| may_be_another(tab, &key, cells))
         {
             return false;
         }
@@ -285,7 +286,9 @@ fn take_rows(tab: &mut Tab, rows: Vec<Vec<Cell>>, sequence: u64) -> Found {
             Some(_) if is_emptied(tab, &key, &cells) => {
                 emptied.insert(key.clone());
             }
-            None if tab.is_live() && tab.pending.get(&key).is_none() => tab.strangers += 1,
+            None if tab.is_live() && !matches!(tab.database_view(&key), Some(Some(_))) => {
+                tab.strangers += 1;
+            }
             Some(_) | None => {}
         }
         let stranger = !tab.base.contains_key(&key) && tab.pending.get(&key).is_none();
@@ -334,6 +337,17 @@ fn strays_gone(tab: &mut Tab, keys: &[Option<RowKey>], rows: &[Vec<Cell>]) -> Ve
     });
     tab.strays = strays;
     over
+}
+
+/// Whether nothing but the key is as it was: this may be a new row with a key that the next one bears.
+fn may_be_another(tab: &Tab, key: &RowKey, cells: &[Cell]) -> bool {
+    let Some(base) = tab.base.get(key) else { return false };
+    let mut held = (0..tab.width())
+        .filter(|column| !tab.spec.key.contains(column))
+        .filter(|column| base.sheet(*column).is_some_and(|cell| !cell.is_empty()));
+    let several = held.clone().nth(1).is_some();
+    is_emptied(tab, key, cells)
+        || several && held.all(|column| base.sheet(column) != cells.get(column))
 }
 
 /// Whether everything beside the key was taken out of a row.

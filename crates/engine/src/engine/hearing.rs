@@ -113,8 +113,8 @@ impl Engine {
             #[cfg(feature = "mutants")]
             let ended = intent.stage.clone();
             if let Stage::Doubtful { until } = intent.stage {
-                let settled = intent.rows.iter().any(|row| row.seen)
-                    || intent.rows.iter().all(is_without_effect);
+                // All or none: one row alone may have been removed by somebody else.
+                let settled = intent.rows.iter().all(|row| row.seen || is_without_effect(row));
                 let intent = Intent { stage: Stage::Prepared, ..intent };
                 if settled {
                     self.settle_intent(intent, until, now);

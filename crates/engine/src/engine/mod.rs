@@ -87,6 +87,8 @@ pub struct Engine {
     urgent: bool,
     store_busy: bool,
     next_ticket: u64,
+    /// Batches made in this run.
+    batches: u64,
     last_checkpoint: Moment,
     copy_not_before: Moment,
     conflicts: u64,
@@ -128,6 +130,7 @@ impl Engine {
             urgent: false,
             store_busy: false,
             next_ticket: 1,
+            batches: 0,
             last_checkpoint: Moment::START,
             copy_not_before: Moment::START,
             conflicts: image.last_conflict,

@@ -364,10 +364,12 @@ impl Engine {
         }
         self.engage(&parts);
         let (tabs, expectations) = parts.into_iter().unzip();
+        // Never the same for two contents: a process on a copy of the store may look for an earlier one in the journal.
+        self.batches += 1;
         let book = &self.books[index];
         let next = book.next_sequence();
         let batch = Batch {
-            id: BatchId(format!("{:016x}-{next}", self.settings.run)),
+            id: BatchId(format!("{:016x}-{}", self.settings.run, self.batches)),
             spreadsheet: book.spreadsheet.clone(),
             fence: FenceStep { previous: book.fence, next },
             owner: self.owner(&book.spreadsheet),

@@ -65,16 +65,24 @@ impl Engine {
             let Some(tab) = self.tab_mut(table) else { return };
             let column = tab.spec.columns.get(usize::from(found.column));
             let column = column.map(|column| column.name.clone()).unwrap_or_default();
+            let decided = tab.open.decision(&found.key, found.column);
             if let Some(older) = tab.open.close(&found.key, found.column) {
                 self.outbox.push(StoreStep::Outcome(older, Outcome::GoneByItself));
             }
+            // Refused for now, a person's word stands until it can be carried out.
+            let outcome = match (found.kind, found.outcome, decided) {
+                (ConflictKind::ConstraintRefused, Outcome::Open, Some(Side::Sheet)) => {
+                    Outcome::Decided(Side::Sheet)
+                }
+                _ => found.outcome,
+            };
             let record = ConflictRecord {
                 key: Some(found.key),
                 column,
                 base: found.base,
                 database: found.database,
                 sheet: found.sheet,
-                outcome: found.outcome,
+                outcome,
                 reason: found.reason,
                 ..self.blank_record(table, found.kind, now)
             };

@@ -130,7 +130,7 @@ pub(super) fn place_of(header: &[Cell], column: ColumnIndex, name: &Cell) -> Col
     found.and_then(|place| u32::try_from(place).ok()).map_or(column, ColumnIndex)
 }
 
-pub(super) fn slot(cells: &mut [Cell], column: ColumnIndex) -> Option<&mut Cell> {
+pub(crate) fn slot(cells: &mut [Cell], column: ColumnIndex) -> Option<&mut Cell> {
     cells.get_mut(usize::try_from(column.0).ok()?)
 }
 
@@ -227,7 +227,8 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
             // A marker stands nowhere but where we have put it.
             let marked = marker_in(repair.cells.iter().map(|cell| &cell.wrong)).is_some();
             let enough = before.written > usize::from(!is_second && !marked);
-            let unmistakable = enough && !is_known(tab, repair, seen);
+            let unmistakable =
+                enough && !is_known(tab, repair, seen) && !is_stranger(tab, repair, seen);
             before.there > 0 && before.whole && (unmistakable || row.agrees_with(tab, content))
         }
     }
@@ -236,28 +237,60 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
 /// The repair of a row beyond doubt. What still holds all that we wrote is that row, whatever key it seems to bear because of it.
 pub(crate) fn owner(tab: &Tab, seen: Seen<'_>) -> Option<usize> {
     let by = |content: bool| {
-        tab.repairs.iter().position(|repair| {
+        let row = |repair: &Repair| {
             repair.readd.is_none()
                 && matches!(repair.row, RowIdentity::Content(_)) == content
                 && is_row(tab, repair, seen)
-        })
+        };
+        let owners = tab.repairs.iter().enumerate().rev().filter(|(_, repair)| row(repair));
+        owners.max_by_key(|(_, repair)| restored(tab, repair, seen).there).map(|(place, _)| place)
     };
     by(true).or_else(|| by(false))
 }
 
-/// Whether a row without a key, changed by a person since, still holds the key that we wrote, or half of all of it.
+/// How many of the cells that were not hit are as they were.
+pub(super) fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
+    let RowIdentity::Content(content) = &repair.row else { return 0 };
+    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let mapped = seen.mapped(tab);
+    let alike = |(column, cell): &(usize, &Option<Cell>)| {
+        !hit(*column)
+            && cell.as_ref().is_some_and(|cell| !cell.is_empty())
+            && content.mapped.get(*column) == Some(*cell)
+    };
+    mapped.iter().enumerate().filter(alike).count()
+}
+
+/// Whether every cell that was not hit, where there is one, has become another: hardly by a person's hand.
+fn is_stranger(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    let RowIdentity::Content(content) = &repair.row else { return false };
+    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let known = |(column, cell): (usize, &Option<Cell>)| {
+        !hit(column) && cell.as_ref().is_some_and(|cell| !cell.is_empty())
+    };
+    let known = content.mapped.iter().enumerate().filter(|(column, cell)| known((*column, cell)));
+    known.count() > 1 && agreement(tab, repair, seen) == 0
+}
+
+/// Whether a row without a key, changed by a person since, still holds the key that we wrote, or half of all of it; more than half where the
+/// key is another.
 pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let written = repair.cells.iter().filter(|cell| !cell.wrong.is_empty()).count();
     let there = restored(tab, repair, seen).written;
-    let mut key = repair.cells.iter().filter(|cell| is_of_key(tab, cell)).peekable();
-    let stands = |cell: &RepairCell| {
+    let key: Vec<&RepairCell> = repair.cells.iter().filter(|cell| is_of_key(tab, cell)).collect();
+    let stands = |cell: &&RepairCell| {
         let column = column_of(tab, seen, cell);
         column.is_some_and(|column| cell_at(seen.cells, column) == cell.wrong)
     };
-    let bears_our_key = key.peek().is_some() && key.all(stands);
+    let same_key = key.iter().all(stands);
+    let enough = match (key.is_empty(), same_key) {
+        (true, _) => there * 2 >= written,
+        (false, true) => there * 2 >= written || !is_stranger(tab, repair, seen),
+        (false, false) => there * 2 > written,
+    };
     repair.readd.is_none()
         && matches!(repair.row, RowIdentity::Content(_))
         && there > 0
-        && (bears_our_key || there * 2 >= written)
+        && enough
         && !is_known(tab, repair, seen)
 }

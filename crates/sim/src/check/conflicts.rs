@@ -26,7 +26,11 @@ pub(super) fn judge(world: &World) -> Verdict {
         let odd = word.copied
             || deeds.tampered.contains(&word.row)
             || record.key.as_ref().is_some_and(|key| deeds.copied.contains(key));
-        if odd {
+        // Somebody gave a row the very key that another row without one was being given.
+        let taken = word.author == Author::Person
+            && word.key.is_none()
+            && record.key.as_ref().is_some_and(|key| deeds.typed_keys.contains(key));
+        if odd || taken {
             continue;
         }
         untouched(world, record)?;

@@ -36,7 +36,7 @@ pub(super) fn judge(world: &World, side: &Side<'_>) -> Verdict {
         }
         match wanted.remove(&key) {
             Some(expected) => same(world, side, (&key, &expected, &cells))?,
-            None => stranger(world, side, (&key, &cells))?,
+            None => stranger(world, side, (&key, &cells, side.tab.rows[row]))?,
         }
     }
     // The database may have refused to let a row go that a person removed.
@@ -82,7 +82,7 @@ fn same(
 }
 
 /// A row with a key that the database does not have.
-fn stranger(world: &World, side: &Side<'_>, (key, cells): (&RowKey, &[Cell])) -> Verdict {
+fn stranger(world: &World, side: &Side<'_>, (key, cells, row): (&RowKey, &[Cell], u64)) -> Verdict {
     let is_refusal = |record: &ConflictRecord| {
         matches!(
             record.kind,
@@ -103,7 +103,8 @@ fn stranger(world: &World, side: &Side<'_>, (key, cells): (&RowKey, &[Cell])) ->
     let mut names = got.map(|write| &write.key).chain([key]);
     let refused = renamed || names.any(|key| open_records(world, side, key).any(is_refusal));
     let shown_only = !side.table.spec.policy.inbound;
-    let excused = is_own(side, key) || is_left_over(world, side) || is_owned_up(world, side, cells);
+    let excused =
+        is_own(side, key, row) || is_left_over(world, side) || is_owned_up(world, side, cells);
     if refused || (shown_only && excused) {
         return Ok(());
     }
@@ -130,8 +131,9 @@ fn is_owned_up(world: &World, side: &Side<'_>, cells: &[Cell]) -> bool {
 }
 
 /// Whether the row is a person's own business in a tab that only shows.
-fn is_own(side: &Side<'_>, key: &RowKey) -> bool {
-    side.deeds.copied.contains(key) || side.deeds.typed_keys.contains(key)
+fn is_own(side: &Side<'_>, key: &RowKey, row: u64) -> bool {
+    let deeds = side.deeds;
+    deeds.copied.contains(key) || deeds.typed_keys.contains(key) || deeds.typed_rows.contains(&row)
 }
 
 /// A row without a key is a draft: something that the database wants is missing.

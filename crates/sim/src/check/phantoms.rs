@@ -82,6 +82,7 @@ fn judge_value(
                 let known =
                     deeds.cleared.iter().any(|(row, place)| *place == column && is_row(*row))
                         || deeds.typed_rows.iter().any(|row| is_row(*row))
+                        || deeds.tampered.iter().any(|row| is_row(*row))
                         || deeds.copied.contains(&write.key)
                         || deeds.typed_keys.contains(&write.key)
                         || world.amnesia
@@ -114,7 +115,9 @@ fn judge_value(
         || deeds.repaired
         || deeds.tampered.contains(&word.row)
         || deeds.copied.contains(&write.key);
-    if word.author == Author::App && write.before.is_some() && !free && !world.forked {
+    // A second row with the same key, taken away again, gives the first one its old values back.
+    let doubled = here && deeds.typed_keys.contains(&write.key);
+    if word.author == Author::App && write.before.is_some() && !(free || doubled || world.forked) {
         return complain("an application wrote it, and nobody typed it");
     }
     // A row that comes back as a whole brings its old values along.

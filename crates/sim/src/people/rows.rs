@@ -112,6 +112,9 @@ impl Person<'_> {
         for cell in self.whole(row) {
             if let Some(word) = of_cell(&cell).and_then(|text| self.words.get_mut(text)) {
                 word.copied = true;
+                // The key that it shows may be another row's, by a mistake that is still to be mended.
+                let own = word.key.clone().filter(|_| word.column.is_some());
+                self.deeds.removed.extend(own.map(|key| RowKey(key.into())));
             }
         }
     }
