@@ -248,6 +248,9 @@ pub(crate) fn incomplete(tab: &Tab, cells: &[Cell]) -> Option<String> {
     if tab.shown_key(cells).is_none() && tab.strays.may_be_in(cells) {
         return Some("it may hold what was written there by mistake".to_owned());
     }
+    if tab.shown_key(cells).is_none() && tab.strays.took_a_key(&tab.spec.key) {
+        return Some("it may be the row whose key was overwritten by mistake".to_owned());
+    }
     let marked = marker_in(key_cells(tab, cells)).is_some();
     for (place, (column, cell)) in tab.spec.columns.iter().zip(cells).enumerate() {
         let is_key = tab.spec.key.contains(&place);

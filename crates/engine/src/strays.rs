@@ -59,6 +59,14 @@ impl Strays {
             })
     }
 
+    /// Whether some row has lost a part of its key because of us, and nobody knows which.
+    pub(crate) fn took_a_key(&self, key: &[usize]) -> bool {
+        let empty = |wrong: &Option<Cell>| wrong.as_ref().is_none_or(Cell::is_empty);
+        self.known.iter().any(|stray| {
+            key.contains(&stray.column) && empty(&stray.wrong) && !stray.lost.is_empty()
+        })
+    }
+
     /// Forgets those that are over. Gives their numbers.
     pub(crate) fn settle(&mut self, is_over: impl Fn(&Stray) -> bool) -> Vec<u64> {
         let mut over = Vec::new();

@@ -331,7 +331,9 @@ fn strays_gone(tab: &mut Tab, keys: &[Option<RowKey>], rows: &[Vec<Cell>]) -> Ve
         });
         let is_key = tab.spec.key.contains(&stray.column);
         let missing = |(key, base): (&RowKey, &crate::base::BaseRow)| {
-            base.database(stray.column) == Some(&stray.lost) && tab.index.locate(key).is_none()
+            // A row that shows its marker still lost that.
+            let bore = [base.database(stray.column), base.sheet(stray.column)];
+            bore.contains(&Some(&stray.lost)) && tab.index.locate(key).is_none()
         };
         !(stands || is_key && tab.base.iter().any(missing))
     });

@@ -92,8 +92,10 @@ pub(super) fn is_suspect(tab: &Tab, key: &RowKey, verdict: &RowVerdict) -> bool 
         }
         (RowVerdict::RemoveFromDatabase | RowVerdict::Held, None) => {
             let Some(base) = tab.base.get(key) else { return false };
-            let parts = tab.spec.key.iter();
-            let parts = parts.filter_map(|column| Some((*column, base.database(*column)?.clone())));
+            let parts = tab.spec.key.iter().flat_map(|column| {
+                let bore = [base.database(*column), base.sheet(*column)].into_iter().flatten();
+                bore.map(|cell| (*column, cell.clone()))
+            });
             tab.strays.may_have_taken(parts)
         }
         _ => false,

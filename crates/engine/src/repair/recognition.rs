@@ -69,7 +69,7 @@ impl Seen<'_> {
     pub(super) fn content(&self, tab: &Tab) -> RowContent {
         let is_mapped = |name| (0..tab.width()).any(|column| tab.is_header_of(name, column));
         let own = (self.header.iter().zip(self.cells))
-            .filter(|(name, cell)| !name.is_empty() && !cell.is_empty() && !is_mapped(name))
+            .filter(|(name, cell)| !cell.is_empty() && !is_mapped(name))
             .map(|(name, cell)| (name.clone(), cell.clone()))
             .collect();
         RowContent { mapped: self.mapped(tab), own }
@@ -82,6 +82,10 @@ impl Seen<'_> {
             known.is_none() || found.is_none() || known == found
         };
         let still = |(name, cell): &(Cell, Cell)| {
+            if name.is_empty() {
+                // Columns without a name look all the same.
+                return self.cells.contains(cell);
+            }
             let place = self.header.iter().position(|header| header == name);
             place.is_none_or(|place| self.cells.get(place) == Some(cell))
         };
