@@ -43,7 +43,7 @@ pub(super) struct WhichRows {
     /// The table; needed where rows are named.
     table: Option<String>,
     /// Keys as `held list` shows them, the parts of one key with commas between them.
-    #[arg(value_name = "KEY")]
+    #[arg(value_name = "KEY", allow_negative_numbers = true)]
     keys: Vec<String>,
     /// All rows that are held.
     #[arg(long, conflicts_with = "keys")]

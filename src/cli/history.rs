@@ -24,7 +24,7 @@ pub(super) struct HistoryArguments {
     /// The table, as `database.table` or `database.table@tab`.
     table: String,
     /// The row's key as the sheet shows it; several columns one after the other, in key order.
-    #[arg(required = true, value_name = "KEY", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "KEY", allow_negative_numbers = true)]
     key: Vec<String>,
     /// So many changes at most.
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
