@@ -1,6 +1,7 @@
 //! What a person types. One file per verb; the only room that speaks to the terminal.
 
 mod check;
+mod comparison;
 mod conflicts;
 mod held;
 mod history;
@@ -9,6 +10,8 @@ mod look;
 mod output;
 mod pause;
 mod pipeline;
+mod progress;
+mod repair;
 mod run;
 mod script;
 mod status;
@@ -25,7 +28,8 @@ use sheetwire_engine::merge::Side;
 
 use self::{
     conflicts::ConflictsVerb, held::HeldVerb, history::HistoryArguments, pause::PauseArguments,
-    pipeline::Pipeline, script::ScriptArguments, status::StatusArguments, sync::SyncArguments,
+    pipeline::Pipeline, repair::RepairArguments, script::ScriptArguments, status::StatusArguments,
+    sync::SyncArguments,
 };
 use crate::{
     app::Orders,
@@ -96,6 +100,8 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Have one side's values stand wherever the sides differ; prints what it would do unless --execute is given.
+    Repair(RepairArguments),
     /// The Apps Script for a spreadsheet, ready to be pasted, or how it is put in.
     Script(ScriptArguments),
 }
@@ -147,6 +153,7 @@ async fn by_hand(pipeline: &Pipeline, verb: &Verb) -> Result<ExitCode, Fault> {
         Verb::Conflicts(verb) => conflicts::conflicts(pipeline, verb).await,
         Verb::Held(verb) => held::held(pipeline, verb).await,
         Verb::History(arguments) => history::history(pipeline, arguments).await,
+        Verb::Repair(arguments) => repair::repair(pipeline, arguments).await,
         Verb::Check { .. } | Verb::Run { .. } | Verb::Verify { .. } | Verb::Script(_) => {
             Ok(ExitCode::SUCCESS)
         }
@@ -193,9 +200,13 @@ fn exit_code(fault: &Fault) -> u8 {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last words go to the terminal, log or not")]
 fn complain(words: &str) {
-    eprintln!("sheetwire: {}", output::harmless(words));
+    complain_plainly(&format!("sheetwire: {}", output::harmless(words)));
+}
+
+#[expect(clippy::print_stderr, reason = "what is no answer goes to the terminal, log or not")]
+fn complain_plainly(line: &str) {
+    eprintln!("{line}");
 }
 
 /// A line of the answer.

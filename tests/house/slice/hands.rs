@@ -325,3 +325,45 @@ fn the_script_is_printed_byte_for_byte() {
     }
     assert!(!said.out.contains("a-secret-of"), "the secret is shown");
 }
+
+#[test]
+fn a_repair_is_shown_first_and_done_by_order() {
+    let stage = stage();
+    let (table, shown) = (name(&stage, "t"), name(&stage, "shown"));
+    let mut running = stage.run();
+    stage.wait_equal(&mut running);
+    let said = stage.does(&["repair", "--from", "database"], 0);
+    assert!(said.last().starts_with("in step"), "{said:#?}");
+    // What a person types into a paused table stays there.
+    stage.does(&["pause"], 0);
+    stage.enters("Tab t", "B2", "from the sheet");
+    stage.enters("Tab shown", "C2", "typed");
+    let said = stage.does(&["repair", "--from", "sheet", &table], 1);
+    assert!(
+        said.out.contains("  key 1: differs in name -> the tab's values go into the database"),
+        "{said:#?}"
+    );
+    assert!(said.last().starts_with("nothing was changed; add --execute"), "{said:#?}");
+    let said = stage.does(&["repair", "--from", "database", "--json"], 1).json();
+    assert_eq!(said["tables"][1]["differences"][0]["key"], json!(["7", "x"]), "{said:#}");
+    stage.refuses(&["repair", "--from", "sheet", &shown], &["is not changed from the sheet"]);
+    stage.refuses(
+        &["repair", "--from", "sheet", &table, "--execute"],
+        &[&table, "is paused", "sheetwire resume"],
+    );
+    assert_eq!(stage.value("SELECT name FROM t WHERE id = 1"), "one");
+    // Both sides change, so that nothing but the order says who is right.
+    stage.db.sql("UPDATE t SET name = 'from the database' WHERE id = 1");
+    stage.does(&["resume"], 0);
+    stage.wait_status("the conflict", |status| status["tables"][0]["open"] == 1);
+    let said =
+        stage.does(&["repair", "--from", "sheet", &table, "--execute", "--timeout", PATIENT], 0);
+    assert!(said.last().starts_with("in step: 1 row repaired from the sheet"), "{said:#?}");
+    assert_eq!(stage.value("SELECT name FROM t WHERE id = 1"), "from the sheet");
+    assert_eq!(stage.does(&["sync", "--timeout", PATIENT], 0).last(), "in step");
+    assert_eq!(running.terminate(LONG), 0);
+    stage.enters("Tab shown", "C3", "typed again");
+    let said = stage.does(&["repair", "--from", "database", &shown], 1);
+    assert!(said.out.contains("key 8,y: differs in what"), "{said:#?}");
+    stage.refuses(&["repair", "--from", "database", "--execute"], &["sheetwire run --config"]);
+}
