@@ -18,7 +18,7 @@ use sheetwire_engine::{
 use super::{
     log::Log,
     look::Look,
-    output::{self, VALUE_SHOWN_MAX, counted, cut, fitting, harmless, moment},
+    output::{self, VALUE_SHOWN_MAX, counted, cut, fitting, moment},
     pipeline::Pipeline,
     say, side, tables,
 };
@@ -101,10 +101,17 @@ async fn list(pipeline: &Pipeline, arguments: &ListArguments) -> Result<ExitCode
     }
     let looks = Looks::of(pipeline, &log, &found).await;
     let rows: Vec<Vec<String>> = found.iter().map(|record| row(pipeline, record)).collect();
-    let lines = output::aligned(&[">ID", "SEEN", "KIND", "OUTCOME", "WHERE"], &rows);
+    let heading = [">ID", "SEEN", "KIND", "OUTCOME", "RULE", "TABLE, KEY, COLUMN"];
+    let lines = output::aligned(&heading, &rows);
+    if let Some(heading) = lines.first().filter(|_| !found.is_empty()) {
+        say(heading);
+    }
     for (line, record) in lines.iter().skip(1).zip(&found) {
-        say(&fitting(line));
+        say(line);
         say(&fitting(&format!("    {}", values(&looks, record))));
+        if let Some(reason) = &record.reason {
+            say(&format!("    {reason}"));
+        }
     }
     say(&match (found.len(), more) {
         (0, _) if arguments.all => "no conflicts".to_owned(),
@@ -121,9 +128,10 @@ async fn list(pipeline: &Pipeline, arguments: &ListArguments) -> Result<ExitCode
 fn row(pipeline: &Pipeline, record: &ConflictRecord) -> Vec<String> {
     vec![
         record.id.to_string(),
-        moment(record.seen_at_us),
+        output::minute(record.seen_at_us),
         record.kind.word().to_owned(),
         outcome(record.outcome),
+        record.rule.map_or("-", output::rule).to_owned(),
         place(pipeline, record),
     ]
 }
@@ -136,21 +144,12 @@ fn place(pipeline: &Pipeline, record: &ConflictRecord) -> String {
     place.trim_end().to_owned()
 }
 
-/// Both values, the rule and the reason.
+/// Both values, as far as they fit into a line of a terminal.
 fn values(looks: &Looks, record: &ConflictRecord) -> String {
-    let short = |value| cut(&looks.value(record, value), VALUE_SHOWN_MAX);
-    let mut words = format!(
-        "database: {}   sheet: {}",
-        short(record.database.as_ref()),
-        short(record.sheet.as_ref())
-    );
-    if let Some(rule) = record.rule {
-        words.push_str(&format!("   rule: {}", output::rule(rule)));
-    }
-    if let Some(reason) = &record.reason {
-        words.push_str(&format!("   {}", harmless(reason)));
-    }
-    words
+    const SHOWN_MAX: usize = 25;
+    let short = |value| cut(&looks.value(record, value), SHOWN_MAX);
+    let (database, sheet) = (record.database.as_ref(), record.sheet.as_ref());
+    format!("database: {}   sheet: {}", short(database), short(sheet))
 }
 
 /// How the values of some conflicts look, table by table.
@@ -242,13 +241,49 @@ async fn resolve(pipeline: &Pipeline, arguments: &ResolveArguments) -> Result<Ex
     } else {
         before.clone()
     };
+    let heirs = match (before.outcome.is_open(), record.outcome) {
+        (true, Outcome::GoneByItself) => heirs(&log, &record).await?,
+        _ => Vec::new(),
+    };
     if json {
-        say(&serde_json::to_string_pretty(&as_json(pipeline, &record)).unwrap_or_default());
+        let mut object = as_json(pipeline, &record);
+        if let Some(object) = object.as_object_mut() {
+            object.insert("goes_on_as".to_owned(), json!(heirs.first().map(|heir| heir.id)));
+        }
+        say(&serde_json::to_string_pretty(&object).unwrap_or_default());
+    } else if let Some(heir) = heirs.first() {
+        say(&inherited(id, heir, heirs.iter().find_map(|heir| heir.reason.as_deref())));
     } else {
         say(&verdict(before.outcome, record.outcome, id));
     }
     let contrary = matches!(record.outcome, Outcome::Kept(side) if side != keep);
-    Ok(ExitCode::from(u8::from(contrary)))
+    Ok(ExitCode::from(u8::from(contrary || !heirs.is_empty())))
+}
+
+/// Newer conflicts about the same cell, newest first, where one of them is open: the decision could not be carried out.
+async fn heirs(log: &Log<'_>, record: &ConflictRecord) -> Result<Vec<ConflictRecord>, Fault> {
+    const LOOKED_AT_MAX: usize = 200;
+    let wanted = ConflictsWanted {
+        table: Some(record.table),
+        settled: true,
+        before: None,
+        limit: LOOKED_AT_MAX,
+    };
+    let (mut newer, _) = log.conflicts(wanted).await?;
+    newer.retain(|other| {
+        other.id > record.id && other.key == record.key && other.column == record.column
+    });
+    let goes_on = newer.iter().any(|other| other.outcome.is_open());
+    Ok(if goes_on { newer } else { Vec::new() })
+}
+
+fn inherited(id: u64, heir: &ConflictRecord, reason: Option<&str>) -> String {
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!(
+        "conflict {id} could not be settled like this{reason}: it goes on as conflict {}, {}",
+        heir.id,
+        heir.kind.word()
+    )
 }
 
 /// The conflict when it is settled, or when the time is up.

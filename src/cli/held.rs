@@ -151,12 +151,15 @@ async fn release(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tables and rows that are meant; no list of rows stands for all of a table.
+/// Rows of one table; no list stands for all of them.
+type Rows = Option<Vec<RowKey>>;
+
+/// The tables and rows that are meant.
 fn meant(
     pipeline: &Pipeline,
     which: &WhichRows,
     all: &[Held],
-) -> Result<Vec<(TableId, Option<Vec<RowKey>>)>, Fault> {
+) -> Result<Vec<(TableId, Rows)>, Fault> {
     if which.all {
         let tables = all.iter().filter(|held| held.count > 0);
         return Ok(tables.map(|held| (held.table, None)).collect());

@@ -104,11 +104,18 @@ pub(super) fn key(key: &RowKey) -> String {
 
 /// A moment in UTC; a dash where it is not known.
 pub(super) fn moment(micros: i64) -> String {
+    printed(micros, "%Y-%m-%d %H:%M:%SZ")
+}
+
+/// The same to the minute, for lists.
+pub(super) fn minute(micros: i64) -> String {
+    printed(micros, "%Y-%m-%d %H:%MZ")
+}
+
+fn printed(micros: i64, how: &str) -> String {
     let known = Timestamp::from_microsecond(micros).ok().filter(|_| micros != 0);
-    known.map_or_else(
-        || "-".to_owned(),
-        |at| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-    )
+    let text = known.map(|at| at.to_zoned(TimeZone::UTC).strftime(how).to_string());
+    text.unwrap_or_else(|| "-".to_owned())
 }
 
 /// A moment for JSON: RFC 3339 with microseconds; null where it is not known.
@@ -230,6 +237,7 @@ mod tests {
     #[test]
     fn a_moment_is_told_in_utc() {
         assert_eq!(moment(1_577_836_800_250_000), "2020-01-01 00:00:00Z");
+        assert_eq!(minute(1_577_836_800_250_000), "2020-01-01 00:00Z");
         assert_eq!(moment(0), "-");
         assert_eq!(moment_json(1_577_836_800_250_000), json!("2020-01-01T00:00:00.25Z"));
         assert_eq!(moment_json(0), Value::Null);

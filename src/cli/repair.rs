@@ -65,7 +65,7 @@ impl Compared<'_> {
         !self.found.differences.is_empty()
     }
 
-    /// Rows that one side or the other has in common and that differ, or that only the database has.
+    /// Rows that differed before the repair and do not any more.
     fn mended(&self) -> usize {
         self.found.differences.len().saturating_sub(self.left.unwrap_or(0))
     }
@@ -117,7 +117,9 @@ pub(super) async fn repair(
         let object = as_json(pipeline, &compared, arguments);
         say(&serde_json::to_string_pretty(&object).unwrap_or_default());
     } else {
-        compared.iter().for_each(|one| print(pipeline, one, arguments.from));
+        for one in &compared {
+            print(pipeline, one, arguments.from);
+        }
         say(&verdict(&compared, arguments));
     }
     let differs =
@@ -190,15 +192,10 @@ fn print(pipeline: &Pipeline, one: &Compared<'_>, from: Side) {
         return say(&format!("{name}: equal, {}", counted(*rows, "row", "rows")));
     }
     let differ = counted(differences.len(), "row differs", "rows differ");
-    match one.left {
-        None => say(&format!("{name}: {differ}")),
-        Some(left) => {
-            say(&format!("{name}: {differ}; {} repaired", differences.len().saturating_sub(left)))
-        }
-    }
     if one.left.is_some() {
-        return;
+        return say(&format!("{name}: {differ}; {} repaired", one.mended()));
     }
+    say(&format!("{name}: {differ}"));
     for difference in differences.iter().take(SHOWN_MAX) {
         let (key, what, columns) = words(difference);
         let what = format!("{what} {columns}");

@@ -69,7 +69,12 @@ fn steps(config: &Config, books: &[String]) -> String {
             ),
             webhook.secret_file.display().to_string(),
         ),
-        None => (format!("First of all: {NO_WEBHOOK}."), "webhook.secret_file".to_owned()),
+        None => (
+            "No [webhook] is configured, so nobody listens to the script yet: add that section\n   \
+             with listen and secret_file, and restart `run`."
+                .to_owned(),
+            "the file that webhook.secret_file names".to_owned(),
+        ),
     };
     let links: Vec<String> = books
         .iter()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sheetwire_engine::engine::{Status, TabStatus, WriterStatus};
 
 use super::{
-    output::{aligned, fitting, harmless},
+    output::{aligned, harmless},
     pipeline::{Pipeline, unexpected},
     say,
     waiting::for_a_person,
@@ -59,7 +59,9 @@ pub(super) async fn status(
         }
         Seen::Silent(_, object) if arguments.json && loud => say(&object.to_string()),
         Seen::Status(status) if loud => {
-            lines(pipeline, status).iter().for_each(|line| say(&fitting(line)));
+            for line in lines(pipeline, status) {
+                say(&line);
+            }
         }
         Seen::Silent(words, _) if loud => say(words),
         _ => {}
@@ -106,21 +108,29 @@ pub(super) async fn look(pipeline: &Pipeline) -> Result<Seen, Fault> {
     })
 }
 
-/// The pipeline as a whole. Never "in step" while a table or a spreadsheet is left out of it.
+/// The pipeline as a whole. Never "in step" alone while something is left out of it or waits for a person.
 pub(super) fn summary(status: &Status) -> String {
-    let aside = status.tables.iter().filter(|table| table.set_aside).count();
+    let of = status.tables.len();
+    let count =
+        |what: fn(&TabStatus) -> bool| status.tables.iter().filter(|table| what(table)).count();
+    let sum = |what: fn(&TabStatus) -> usize| status.tables.iter().map(what).sum::<usize>();
     let denied = status.spreadsheets.iter().filter(|book| book.denied.is_some()).count();
-    let mut lacks = Vec::new();
-    if aside > 0 {
-        lacks.push(format!("{aside} of {} tables set aside", status.tables.len()));
-    }
-    if denied > 0 {
-        lacks.push(format!("{denied} of {} spreadsheets refused", status.spreadsheets.len()));
-    }
-    match (lacks.is_empty(), status.idle) {
-        (true, true) => "in step".to_owned(),
-        (true, false) => "catching up".to_owned(),
-        (false, _) => format!("NOT in step: {}", lacks.join(", ")),
+    let lacks = [
+        (count(|table| table.set_aside), format!(" of {of} tables set aside")),
+        (denied, format!(" of {} spreadsheets refused", status.spreadsheets.len())),
+        (count(|table| table.paused), format!(" of {of} tables paused")),
+        (sum(|table| table.held), " held".to_owned()),
+        (sum(|table| table.open), " open conflicts".to_owned()),
+    ];
+    let left_out = lacks[..2].iter().any(|(count, _)| *count > 0);
+    let lacks = lacks.iter().filter(|(count, _)| *count > 0);
+    let lacks: Vec<String> = lacks.map(|(count, what)| format!("{count}{what}")).collect();
+    match (lacks.is_empty(), left_out, status.idle) {
+        (true, _, true) => "in step".to_owned(),
+        (true, _, false) => "catching up".to_owned(),
+        (false, true, _) => format!("NOT in step: {}", lacks.join(", ")),
+        (false, false, true) => format!("in step, but for {}", lacks.join(", ")),
+        (false, false, false) => format!("catching up; {}", lacks.join(", ")),
     }
 }
 
@@ -192,4 +202,26 @@ fn writer(writer: &WriterStatus) -> Option<String> {
 /// What is on its way from a two-way tab to the database.
 fn inbound(table: &TabStatus) -> Option<String> {
     (table.inbound && table.due > 0).then(|| format!("{} for the database", table.due))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_in_step_only_where_nothing_is_left_out() {
+        let said = |tab: TabStatus, idle| {
+            summary(&Status { idle, tables: vec![tab], ..Status::default() })
+        };
+        let tab = TabStatus::default;
+        assert_eq!(said(tab(), true), "in step");
+        assert_eq!(said(tab(), false), "catching up");
+        let waits = || TabStatus { held: 2, open: 1, ..tab() };
+        assert_eq!(said(waits(), true), "in step, but for 2 held, 1 open conflicts");
+        assert_eq!(said(waits(), false), "catching up; 2 held, 1 open conflicts");
+        let aside = TabStatus { set_aside: true, ..tab() };
+        assert_eq!(said(aside, true), "NOT in step: 1 of 1 tables set aside");
+        let paused = TabStatus { paused: true, ..tab() };
+        assert_eq!(said(paused, true), "in step, but for 1 of 1 tables paused");
+    }
 }

@@ -66,7 +66,7 @@ pub(super) fn chosen(config: &Config, word: Option<&str>) -> Result<Vec<TableId>
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{fmt::Write as _, path::PathBuf};
 
     use super::*;
     use crate::config::Surroundings;
@@ -81,10 +81,11 @@ mod tests {
             ("shop.lines", "book1", "Open lines"),
             ("shop.lines", "book2", "Lines"),
         ] {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "[[table]]\nfrom = \"{from}\"\nto = {{ spreadsheet = \"{book}\", tab = \"{tab}\" }}\n\
                  columns = [\"id\"]\n"
-            ));
+            );
         }
         let around = Surroundings {
             source: "test".to_owned(),

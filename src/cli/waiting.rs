@@ -23,15 +23,15 @@ pub(super) fn waiting(pipeline: &Pipeline, status: &Status) -> Vec<Waiting> {
         let why = vec![format!("nothing can be written to the database: {why}")];
         Waiting { whom: "writer".to_owned(), why }
     });
-    let tables = status
-        .tables
-        .iter()
-        .map(|table| Waiting { whom: pipeline.name(table.table).to_owned(), why: of_table(table) });
+    let tables = status.tables.iter().map(|table| Waiting {
+        whom: pipeline.name(table.table).to_owned(),
+        why: of_table(table, status.idle),
+    });
     books.chain(writer).chain(tables).filter(|found| !found.why.is_empty()).collect()
 }
 
-/// What is on its way in a table, then what waits for a person.
-fn of_table(table: &TabStatus) -> Vec<String> {
+/// What is on its way in a table, then what waits for a person. While everything rests, a pending row is one that waits for a person.
+fn of_table(table: &TabStatus, rests: bool) -> Vec<String> {
     if table.set_aside {
         return vec![format!("set aside: {}", table.state)];
     }
@@ -45,9 +45,11 @@ fn of_table(table: &TabStatus) -> Vec<String> {
     let rows = |count, what: &str| {
         (count > 0).then(|| format!("{} {what}", counted(count, "row", "rows")))
     };
-    why.extend(rows(table.pending, "on the way to the sheet"));
-    why.extend(rows(table.due, "on the way to the database"));
-    why.extend(rows(table.repairs, "being put back"));
+    if !rests || table.paused {
+        why.extend(rows(table.pending, "on the way to the sheet"));
+        why.extend(rows(table.due, "on the way to the database"));
+        why.extend(rows(table.repairs, "being put back"));
+    }
     why.extend(for_a_person(table));
     why
 }
@@ -90,10 +92,10 @@ mod tests {
     #[test]
     fn what_waits_is_named_with_what_helps() {
         let live = TabStatus { state: "live".to_owned(), ..TabStatus::default() };
-        assert_eq!(of_table(&live), Vec::<String>::new());
+        assert_eq!(of_table(&live, true), Vec::<String>::new());
         let busy = TabStatus { pending: 1, due: 2, held: 3, open: 1, ..live.clone() };
         assert_eq!(
-            of_table(&busy),
+            of_table(&busy, false),
             [
                 "1 row on the way to the sheet",
                 "2 rows on the way to the database",
@@ -101,7 +103,8 @@ mod tests {
                 "1 open conflict: see `sheetwire conflicts list`",
             ]
         );
+        assert_eq!(of_table(&busy, true).len(), 2, "{busy:?}");
         let aside = TabStatus { set_aside: true, state: "no key".to_owned(), pending: 9, ..live };
-        assert_eq!(of_table(&aside), ["set aside: no key"]);
+        assert_eq!(of_table(&aside, true), ["set aside: no key"]);
     }
 }

@@ -7,7 +7,7 @@ use sheetwire_engine::engine::Status;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    output::{fitting, moment},
+    output::moment,
     pipeline::Pipeline,
     say,
     status::{Seen, lines, look, summary},
@@ -58,7 +58,11 @@ async fn go_on(pipeline: &Pipeline, json: bool) -> Fault {
 fn redraw(pipeline: &Pipeline, seen: &Seen) {
     let _ = Term::stdout().clear_screen();
     match seen {
-        Seen::Status(status) => lines(pipeline, status).iter().for_each(|line| say(&fitting(line))),
+        Seen::Status(status) => {
+            for line in lines(pipeline, status) {
+                say(&line);
+            }
+        }
         Seen::Silent(words, _) => say(words),
     }
     say(&format!("{}   Ctrl-C ends this", moment(pipeline.clock.unix_us())));
@@ -78,16 +82,11 @@ fn in_short(status: &Status) -> String {
     let sum = |count: fn(&sheetwire_engine::engine::TabStatus) -> usize| {
         status.tables.iter().map(count).sum::<usize>()
     };
-    let counts = [
-        (sum(|table| table.pending), "to the sheet"),
-        (sum(|table| table.due), "to the database"),
-        (sum(|table| table.held), "held"),
-        (sum(|table| table.open), "open conflicts"),
-        (status.tables.iter().filter(|table| table.paused).count(), "tables paused"),
-    ];
+    let counts =
+        [(sum(|table| table.pending), "to the sheet"), (sum(|table| table.due), "to the database")];
     let words = counts.iter().filter(|(count, _)| *count > 0);
     let words = words.map(|(count, what)| format!("{count} {what}"));
-    std::iter::once(summary(status).to_owned()).chain(words).collect::<Vec<_>>().join(", ")
+    std::iter::once(summary(status)).chain(words).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -99,7 +98,7 @@ mod tests {
     #[test]
     fn a_line_tells_what_changes_and_nothing_that_is_nought() {
         let table = TabStatus { pending: 2, held: 1, ..TabStatus::default() };
-        let status = Status { idle: true, tables: vec![table], ..Status::default() };
-        assert_eq!(in_short(&status), "in step, 2 to the sheet, 1 held");
+        let status = Status { idle: false, tables: vec![table], ..Status::default() };
+        assert_eq!(in_short(&status), "catching up; 1 held, 2 to the sheet");
     }
 }

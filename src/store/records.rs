@@ -123,3 +123,64 @@ impl Records for SledStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sheetwire_engine::{change::TableId, merge::Side, state::StoreStep};
+
+    use super::*;
+    use crate::{
+        ports::StateStore,
+        store::contract::{Scratch, change, conflict, key},
+    };
+
+    #[tokio::test]
+    async fn conflicts_are_paged_newest_first_as_they_stand_now() {
+        let scratch = Scratch::new("conflict-pages");
+        let store = SledStore::open(&scratch.path("s"), "crm").unwrap();
+        let nothing = ConflictsWanted { settled: true, limit: 9, ..ConflictsWanted::default() };
+        assert_eq!(store.conflict_page(&nothing).unwrap(), Page { found: vec![], before: None });
+        let steps = (1..=5).map(|id| StoreStep::Conflict(conflict(id)));
+        let settled = StoreStep::Outcome(4, Outcome::Kept(Side::Sheet));
+        store.apply(steps.chain([settled]).collect()).await.unwrap();
+        let ids = |wanted: &ConflictsWanted| {
+            let page = store.conflict_page(wanted).unwrap();
+            (page.found.iter().map(|record| record.id).collect::<Vec<_>>(), page.before)
+        };
+        let open = ConflictsWanted { limit: 2, ..ConflictsWanted::default() };
+        assert_eq!(ids(&open), (vec![5, 3], Some(3)));
+        assert_eq!(ids(&ConflictsWanted { before: Some(3), ..open.clone() }), (vec![2, 1], None));
+        assert_eq!(ids(&ConflictsWanted { settled: true, ..open.clone() }), (vec![5, 4], Some(4)));
+        let elsewhere = ConflictsWanted { table: Some(TableId(9)), ..open };
+        assert_eq!(ids(&elsewhere), (vec![], None));
+        assert_eq!(store.conflict(4).unwrap().unwrap().outcome, Outcome::Kept(Side::Sheet));
+        assert_eq!(store.conflict(6).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_history_of_one_row_is_found_among_many_a_page_at_a_time() {
+        let scratch = Scratch::new("history-pages");
+        let store = SledStore::open(&scratch.path("s"), "crm").unwrap();
+        let many = i64::try_from(LOOKED_AT_MAX).unwrap() + 10;
+        let other = |at_us| HistoryEntry { key: key("8"), ..change(at_us) };
+        let entries = (1..=many).map(|at| if at % many < 3 { change(at) } else { other(at) });
+        store.apply(entries.map(StoreStep::History).collect()).await.unwrap();
+        let mut wanted = HistoryWanted {
+            table: TableId(1),
+            key: vec!["7".to_owned()],
+            before: None,
+            limit: usize::MAX,
+        };
+        let (mut found, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = store.history_page(&wanted).unwrap();
+            found.extend(page.found.iter().map(|entry| entry.at_us));
+            pages += 1;
+            wanted.before = page.before;
+            if page.before.is_none() {
+                break;
+            }
+        }
+        assert_eq!((found, pages), (vec![many, 2, 1], 2));
+    }
+}

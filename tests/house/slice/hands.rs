@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use sheets_emulator::model::HumanAct;
 
 use super::{BOOK, LONG, Mapped, Stage};
-use crate::support::{servers::Flavor, wait::wait_until};
+use crate::support::{
+    servers::Flavor,
+    wait::{wait_for, wait_until},
+};
 
 /// Waits of the verbs run by the hurried clock, too.
 const PATIENT: &str = "3000";
@@ -166,13 +169,12 @@ fn a_conflict_is_listed_shown_and_decided() {
     stage.enters("Tab t", "B2", "\u{1b}[2Jsheet 1");
     stage.enters("Tab t", "C3", "2024-04-01");
     stage.does(&["resume", &table], 0);
-    stage.wait_status("both conflicts", |status| status["tables"][0]["open"] == 2);
+    wait_until(LONG, "both conflicts", || {
+        stage.say(&["conflicts", "list"]).last().starts_with("2 conflicts")
+    });
     let said = stage.does(&["conflicts", "list", &table], 1);
-    assert!(said.out.contains("edit/edit  open"), "{said:#?}");
-    assert!(
-        said.out.contains("database: 2024-03-01   sheet: 2024-04-01   rule: hold"),
-        "{said:#?}"
-    );
+    assert!(said.out.contains("edit/edit  open     hold  "), "{said:#?}");
+    assert!(said.out.contains("database: 2024-03-01   sheet: 2024-04-01\n"), "{said:#?}");
     assert!(said.out.contains(r#"sheet: "\u001b[2Jsheet 1""#) && !said.out.contains('\u{1b}'));
     let all = stage.does(&["conflicts", "list", "--json"], 1).json();
     let id = |column: &str| {
@@ -194,6 +196,22 @@ fn a_conflict_is_listed_shown_and_decided() {
     let said = resolve(&id("due"), "sheet");
     assert_eq!(said.code, 0, "{said:#?}\n{}", stage.home.log());
     assert_eq!(stage.value("SELECT due FROM t WHERE id = 2"), "2024-04-01");
+    // What the database refuses is not settled by wanting it.
+    stage.does(&["pause", &table], 0);
+    stage.db.sql("UPDATE t SET name = 'db 3' WHERE id = 3");
+    stage.enters("Tab t", "B4", "wild");
+    stage.does(&["resume", &table], 0);
+    // It is counted a moment before it is durable, and listed from then on.
+    let third = wait_for(LONG, "the third", || {
+        let all = stage.say(&["conflicts", "list", "--json"]).json();
+        Some(all["conflicts"][0]["id"].as_u64()?.to_string())
+    });
+    let said = resolve(&third, "sheet");
+    assert_eq!(said.code, 1, "{said:#?}");
+    assert!(said.last().contains("could not be settled like this (check 'tame'"), "{said:#?}");
+    let all = stage.does(&["conflicts", "list", "--json"], 1).json();
+    assert_eq!(resolve(&all["conflicts"][0]["id"].to_string(), "database").code, 0);
+    assert_eq!(stage.grid(BOOK, "'Tab t'!B4"), [[json!("db 3")]]);
     // Settled is settled; who wanted the other side is told by the exit code.
     assert_eq!(resolve(&id("due"), "sheet").code, 0);
     let said = resolve(&id("due"), "database");
@@ -209,7 +227,7 @@ fn a_conflict_is_listed_shown_and_decided() {
     assert_eq!(running.terminate(LONG), 0);
     let said = stage.does(&["conflicts", "list", "--all"], 0);
     assert!(
-        said.out.contains("database kept") && said.last().starts_with("2 conflicts"),
+        said.out.contains("database kept") && said.last().contains(" conflicts; "),
         "{said:#?}"
     );
     let said = stage.does(&["conflicts", "list", "--all", "--limit", "1"], 0);
@@ -306,7 +324,7 @@ fn a_watched_status_tells_each_change_and_ends_well() {
 
 #[test]
 fn the_script_is_printed_byte_for_byte() {
-    let mut stage = stage();
+    let mut stage = Stage::new(Flavor::MySql, &[Mapped::new("t", &["id"])]);
     stage.home.configure(&stage.config());
     let said = stage.does(&["script"], 0);
     assert_eq!(said.out, include_str!("../../../apps-script/Code.gs"));
@@ -315,9 +333,8 @@ fn the_script_is_printed_byte_for_byte() {
     assert_eq!(said.out, include_str!("../../../apps-script/appsscript.json"));
     stage.refuses(&["script", "elsewhere"], &["no [[table]] goes to the spreadsheet 'elsewhere'"]);
     let secret = stage.home.secret("doorbell", "a-secret-of-some-length-0123456789");
-    stage.settings.push_str(&format!(
-        "\n[webhook]\nlisten = \"127.0.0.1:8787\"\nsecret_file = \"{secret}\"\n"
-    ));
+    stage.settings =
+        format!("[webhook]\nlisten = \"127.0.0.1:8787\"\nsecret_file = \"{secret}\"\n");
     stage.home.configure(&stage.config());
     let said = stage.does(&["script", "--install-help"], 0);
     for words in ["http://127.0.0.1:8787", "SHEETWIRE_URL", "SHEETWIRE_SECRET", &secret, "7. "] {
