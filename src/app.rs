@@ -52,10 +52,10 @@ use crate::{
         },
     },
     policy,
-    ports::{DatabaseWriter, MappedTable, RowSource, SourceDoor, StateStore},
+    ports::{DatabaseWriter, MappedTable, Records, RowSource, SourceDoor, StateStore},
     secret::Secret,
     sheets::{CallLimits, ClientOptions, SheetsClient, probes::Probes},
-    store::{Roster, SledStore},
+    store::{self, Roster, SledStore},
 };
 
 /// Events that may wait between the stream and the control loop.
@@ -117,8 +117,9 @@ pub async fn run(
     let (patience, waiting) = Patience::new(clock, random());
     let mut tasks = Supervisor::new();
     // First of all: people ask most while it does not come up.
+    let records: Arc<dyn Records> = store.clone();
     tasks.start("socket", async move {
-        socket::serve(listener, questions_in, waiting).await;
+        socket::serve(listener, questions_in, waiting, records).await;
         Ok(())
     });
     let mut shutdown = Box::pin(shutdown);
@@ -160,6 +161,16 @@ pub async fn run(
     tasks.start("source", async move { Err(source.run(from, events_in, random()).await) });
     tasks.start("control", control.run(events, questions, shutdown));
     tasks.wait_for("control").await
+}
+
+/// The store of a pipeline that does not run; none where it has never run.
+pub fn closed_store(config: &Config) -> Result<Option<SledStore>, Fault> {
+    store::open_existing(&config.data_dir, config.name.as_str())
+}
+
+/// Refuses a configuration whose tables have other numbers than those in the data folder.
+pub fn same_tables(config: &Config) -> Result<(), Fault> {
+    Roster::of(&config.data_dir).check(&mapped_names(config)).map(drop)
 }
 
 #[cfg(not(feature = "testing"))]

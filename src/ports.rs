@@ -5,11 +5,15 @@ use std::{future::Future, pin::Pin};
 use sheetwire_engine::{
     batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabRead, TabsImage, WriteOutcome},
     change::{Row, RowChange, TableId},
+    conflict::ConflictRecord,
+    history::HistoryEntry,
     intent::{CommitOutcome, Intent, PrepareOutcome, WriterFailure},
     position::Position,
     state::{Image, PendingRow, RowKey, StoreStep},
     value::{Column, Value},
 };
+
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 
@@ -170,4 +174,53 @@ pub trait StateStore: Send + Sync {
 
     /// The pending rows at these addresses, in the order asked for, as far as the store has them.
     fn pending(&self, addresses: &[(TableId, RowKey)]) -> Result<Vec<Option<PendingRow>>, Fault>;
+}
+
+/// Reads what the store keeps for people, newest first and a page at a time: the store is held for one record only. Blocks.
+pub trait Records: Send + Sync {
+    /// Entries of the conflict log as they stand now.
+    fn conflict_page(&self, wanted: &ConflictsWanted) -> Result<Page<ConflictRecord>, Fault>;
+
+    /// The conflict with this number as it stands now.
+    fn conflict(&self, id: u64) -> Result<Option<ConflictRecord>, Fault>;
+
+    /// Changes of one row.
+    fn history_page(&self, wanted: &HistoryWanted) -> Result<Page<HistoryEntry>, Fault>;
+}
+
+/// Part of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// What was found, newest first.
+    pub found: Vec<T>,
+    /// Where to go on (`before`); none when there is no more. The looking ends after a while even where little was found.
+    pub before: Option<u64>,
+}
+
+/// Which conflicts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictsWanted {
+    /// Of this table only.
+    pub table: Option<TableId>,
+    /// Settled ones too.
+    pub settled: bool,
+    /// Older than this one.
+    pub before: Option<u64>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// Which changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryWanted {
+    /// Of this table.
+    pub table: TableId,
+    /// Of the row with this key, part by part as [`RowKey::parts`] gives it.
+    pub key: Vec<String>,
+    /// Older than this one.
+    pub before: Option<u64>,
+    /// So many at most.
+    pub limit: usize,
 }

@@ -1,15 +1,36 @@
 //! What a person types. One file per verb; the only room that speaks to the terminal.
 
 mod check;
+mod comparison;
+mod conflicts;
+mod held;
+mod history;
+mod log;
+mod look;
+mod output;
+mod pause;
+mod pipeline;
+mod progress;
+mod repair;
 mod run;
+mod script;
 mod status;
+mod sync;
+mod tables;
 mod verify;
+mod waiting;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use sheetwire_engine::merge::Side;
 
+use self::{
+    conflicts::ConflictsVerb, held::HeldVerb, history::HistoryArguments, pause::PauseArguments,
+    pipeline::Pipeline, repair::RepairArguments, script::ScriptArguments, status::StatusArguments,
+    sync::SyncArguments,
+};
 use crate::{
     app::Orders,
     config::{self, Loaded, LogFormat},
@@ -58,20 +79,31 @@ enum Verb {
         record: Option<PathBuf>,
     },
     /// How the running pipeline is.
-    Status {
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-        /// Print nothing; exit 0 only if the pipeline runs and no table is set aside.
-        #[arg(long)]
-        health: bool,
-    },
+    Status(StatusArguments),
+    /// Have every tab read again now, and wait until both sides are in step.
+    Sync(SyncArguments),
+    /// Stop a table on both sides until `resume`; changes are kept and wait.
+    Pause(PauseArguments),
+    /// Let a table go on.
+    Resume(PauseArguments),
+    /// What did not win, and what waits for a decision.
+    #[command(subcommand)]
+    Conflicts(ConflictsVerb),
+    /// Rows that are gone from a tab and wait for a person.
+    #[command(subcommand)]
+    Held(HeldVerb),
+    /// What happened to one row, on both sides.
+    History(HistoryArguments),
     /// Compare every table with its tab, cell by cell; exit 1 if they differ.
     Verify {
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
+    /// Have one side's values stand wherever the sides differ; prints what it would do unless --execute is given.
+    Repair(RepairArguments),
+    /// The Apps Script for a spreadsheet, ready to be pasted, or how it is put in.
+    Script(ScriptArguments),
 }
 
 /// Runs what was typed.
@@ -102,8 +134,29 @@ fn act(arguments: &Arguments, redact: &Redact) -> Result<ExitCode, Fault> {
             let orders = Orders { takeover: *takeover, adopt: *adopt, record: record.clone() };
             block_on(run::run(config, orders))
         }
-        Verb::Status { json, health } => block_on(status::status(config, *json, *health)),
         Verb::Verify { json } => block_on(verify::verify(config, *json)),
+        Verb::Script(arguments) => script::script(&config, arguments),
+        verb => {
+            let pipeline = Pipeline::new(config, arguments.config.clone())?;
+            block_on(by_hand(&pipeline, verb))
+        }
+    }
+}
+
+/// The verbs that are about a pipeline, whether it runs or not.
+async fn by_hand(pipeline: &Pipeline, verb: &Verb) -> Result<ExitCode, Fault> {
+    match verb {
+        Verb::Status(arguments) => status::status(pipeline, arguments).await,
+        Verb::Sync(arguments) => sync::sync(pipeline, arguments).await,
+        Verb::Pause(arguments) => pause::pause(pipeline, arguments, true).await,
+        Verb::Resume(arguments) => pause::pause(pipeline, arguments, false).await,
+        Verb::Conflicts(verb) => conflicts::conflicts(pipeline, verb).await,
+        Verb::Held(verb) => held::held(pipeline, verb).await,
+        Verb::History(arguments) => history::history(pipeline, arguments).await,
+        Verb::Repair(arguments) => repair::repair(pipeline, arguments).await,
+        Verb::Check { .. } | Verb::Run { .. } | Verb::Verify { .. } | Verb::Script(_) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -147,13 +200,22 @@ fn exit_code(fault: &Fault) -> u8 {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last words go to the terminal, log or not")]
 fn complain(words: &str) {
-    eprintln!("sheetwire: {words}");
+    complain_plainly(&format!("sheetwire: {}", output::harmless(words)));
+}
+
+#[expect(clippy::print_stderr, reason = "what is no answer goes to the terminal, log or not")]
+fn complain_plainly(line: &str) {
+    eprintln!("{line}");
 }
 
 /// A line of the answer.
-#[expect(clippy::print_stdout, reason = "answers go to standard output")]
 fn say(line: &str) {
-    println!("{line}");
+    say_as_it_is(&format!("{}\n", output::harmless(line)));
+}
+
+/// Text of our own, byte for byte. A reader that has seen enough (`| head`) is no fault.
+fn say_as_it_is(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

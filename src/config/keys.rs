@@ -124,10 +124,7 @@ pub(super) fn advice(section: &str, name: &str) -> String {
 }
 
 /// The candidate that is least different, if it is near enough to be meant: a third of its letters may differ.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
     candidates
         .map(|candidate| (distance(&word, candidate), candidate))

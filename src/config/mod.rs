@@ -29,7 +29,7 @@ mod units;
 use std::fmt;
 
 pub use self::{
-    keys::all as all_keys,
+    keys::{all as all_keys, nearest},
     load::{Loaded, SecretFile, Surroundings, load, parse},
     types::*,
 };

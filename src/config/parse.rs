@@ -237,11 +237,12 @@ fn service_account(json: &str) -> Option<String> {
 fn webhook(section: &Section<'_>, around: &Surroundings<'_>) -> Webhook {
     let key = "secret_file";
     let file = section.needed(key, "name a file with the secret that doorbells are signed with");
-    let secret =
-        if file.is_empty() { None } else { secret(section, key, &around.resolve(file), around) };
+    let (named, secret_file) = (!file.is_empty(), around.resolve(file));
+    let secret = if named { secret(section, key, &secret_file, around) } else { None };
     Webhook {
         listen: section.listen("listen"),
         secret: secret.unwrap_or_else(|| Secret::new(String::new())),
+        secret_file,
         sweep: section.duration("sweep", 5..=86_400, defaults::SWEEP),
     }
 }

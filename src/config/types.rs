@@ -233,6 +233,8 @@ pub struct Webhook {
     pub listen: SocketAddr,
     /// What doorbells are signed with.
     pub secret: Secret<String>,
+    /// Where that was read.
+    pub secret_file: PathBuf,
     /// Sheets are read this often even when no doorbell rings.
     pub sweep: Duration,
 }

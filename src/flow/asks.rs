@@ -55,6 +55,11 @@ impl Asks {
         Self { doors, running: JoinSet::new(), watching: JoinSet::new() }
     }
 
+    /// The mapped tables.
+    pub(super) fn tables(&self) -> Arc<Vec<MappedTable>> {
+        Arc::clone(&self.doors.tables)
+    }
+
     /// Starts what the engine asks for. [`Action::Tell`] and [`Action::Stop`] are not questions and are ignored here.
     pub fn start(&mut self, action: Action) {
         let doors = self.doors.clone();

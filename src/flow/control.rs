@@ -2,7 +2,6 @@
 
 use sheetwire_engine::{
     door::{Action, Input},
-    engine::Status,
     time::Moment,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -10,17 +9,21 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     clock::Clock,
     fault::Fault,
-    flow::{asks::Asks, herald::Herald, recorder::Recorded},
+    flow::{
+        answers::Clerk,
+        asks::Asks,
+        herald::Herald,
+        recorder::Recorded,
+        request::{Answer, Request},
+    },
     ports::SourceEvent,
 };
 
 /// A question from outside to the running pipeline.
 #[derive(Debug)]
 pub enum Question {
-    /// How is it?
-    Status(oneshot::Sender<Status>),
-    /// Read every tab again now.
-    Sweep(oneshot::Sender<Status>),
+    /// From the control socket.
+    Person(Request, oneshot::Sender<Answer>),
 }
 
 /// The control loop of one pipeline.
@@ -30,6 +33,7 @@ pub struct Control {
     asks: Asks,
     clock: Clock,
     herald: Herald,
+    clerk: Clerk,
 }
 
 /// Events are absorbed so many at a time before the engine is asked again.
@@ -38,7 +42,8 @@ const EVENTS_AT_ONCE: usize = 64;
 impl Control {
     /// A loop around an engine; `tables` are the configured names, for people.
     pub fn new(recorded: Recorded, asks: Asks, clock: Clock, tables: &[String]) -> Self {
-        Self { recorded, asks, clock, herald: Herald::new(tables) }
+        let clerk = Clerk::new(asks.tables());
+        Self { recorded, asks, clock, herald: Herald::new(tables), clerk }
     }
 
     /// Runs until a fault or until `shutdown` resolves; then drains for at most `grace`: what is pending goes to the sheets as far as the quota
@@ -146,15 +151,14 @@ impl Control {
     }
 
     fn reply(&mut self, question: Question) {
-        let asker = match question {
-            Question::Status(asker) => asker,
-            Question::Sweep(asker) => {
-                self.handle(Input::Sweep);
-                asker
+        let now = self.now();
+        match question {
+            Question::Person(request, asker) => {
+                let answer = self.clerk.answer(&mut self.recorded, request, now);
+                if asker.send(answer).is_err() {
+                    tracing::debug!("the asker has gone");
+                }
             }
-        };
-        if asker.send(self.recorded.engine().status()).is_err() {
-            tracing::debug!("the asker has gone");
         }
     }
 }

@@ -1,13 +1,16 @@
 //! The corridor: carries inputs and actions between the engine and the doors, and decides nothing.
 
+pub mod answers;
 pub mod asks;
 pub mod bootstrap;
 pub mod control;
+mod desk;
 pub mod filter;
 mod held;
 mod herald;
 pub mod hold;
 pub mod recorder;
+pub mod request;
 pub mod socket;
 pub mod source;
 pub mod supervisor;

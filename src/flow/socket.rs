@@ -4,23 +4,29 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-use sheetwire_engine::engine::Status;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use crate::flow::control::Question;
+use crate::{
+    flow::{
+        control::Question,
+        desk::Desk,
+        request::{Answer, Request},
+    },
+    ports::Records,
+};
 
-/// A request line longer than this is refused.
-const LINE_BYTES_MAX: u64 = 4_096;
+/// A request line longer than this is refused: room for the keys of some thousands of rows.
+const LINE_BYTES_MAX: u64 = 1_000_000;
 /// An asker that has not said its line by then is sent away, and a pipeline that has not answered by then is given up. Far more than
 /// either needs: the control loop answers between two steps of its work.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -28,19 +34,6 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const ASKERS_MAX: usize = 16;
 /// After a connection could not be taken, for want of descriptors most likely.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What a running process says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// It has not begun to follow the database yet.
-    Starting {
-        /// What it waits for.
-        starting: String,
-    },
-    /// It follows the database.
-    Running(Status),
-}
 
 /// What a process that starts waits for; `None` once the control loop answers.
 pub type Waiting = watch::Receiver<Option<String>>;
@@ -63,15 +56,21 @@ pub fn listen(data_dir: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers askers, each by itself so that a silent one holds up nobody, until the pipeline ends.
-pub async fn serve(listener: UnixListener, questions: mpsc::Sender<Question>, waiting: Waiting) {
+pub async fn serve(
+    listener: UnixListener,
+    questions: mpsc::Sender<Question>,
+    waiting: Waiting,
+    records: Arc<dyn Records>,
+) {
     let mut askers = JoinSet::new();
-    while !questions.is_closed() {
+    let desk = Desk { questions, waiting, records };
+    while !desk.questions.is_closed() {
         tokio::select! {
             accepted = listener.accept(), if askers.len() < ASKERS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    let (questions, waiting) = (questions.clone(), waiting.clone());
+                    let desk = desk.clone();
                     askers.spawn(async move {
-                        match timeout(ANSWER_WITHIN, answer(stream, &questions, &waiting)).await {
+                        match timeout(ANSWER_WITHIN, answer(stream, &desk)).await {
                             Ok(Ok(())) => {}
                             Ok(Err(error)) => tracing::debug!(%error, "an asker went away"),
                             Err(_) => tracing::debug!("an asker was silent"),
@@ -84,32 +83,23 @@ pub async fn serve(listener: UnixListener, questions: mpsc::Sender<Question>, wa
                 }
             },
             Some(_) = askers.join_next() => {}
-            () = questions.closed() => {}
+            () = desk.questions.closed() => {}
         }
     }
 }
 
-async fn answer(
-    stream: UnixStream,
-    questions: &mpsc::Sender<Question>,
-    waiting: &Waiting,
-) -> io::Result<()> {
+async fn answer(stream: UnixStream, desk: &Desk) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
-    let (asker, reply) = oneshot::channel();
-    let question = match line.trim() {
-        "status" => Question::Status(asker),
-        "sync" => Question::Sweep(asker),
-        _ => return write.write_all(b"{\"error\":\"unknown question\"}\n").await,
-    };
-    let starting = waiting.borrow().clone();
-    let answer = if let Some(starting) = starting {
-        Answer::Starting { starting }
-    } else {
-        let closing = || io::Error::other("the pipeline is closing");
-        questions.send(question).await.map_err(|_| closing())?;
-        Answer::Running(reply.await.map_err(|_| closing())?)
+    let answer = match serde_json::from_str(&line) {
+        Ok(request) => desk.answer(request).await?,
+        Err(_) if !line.ends_with('\n') => {
+            Answer::Refused(format!("a request is one line of at most {LINE_BYTES_MAX} bytes"))
+        }
+        Err(error) => Answer::Refused(format!(
+            "this version does not know the request ({error}): use the `sheetwire` that `run` was started with, or restart `run`"
+        )),
     };
     let mut text = serde_json::to_string(&answer)?;
     text.push('\n');
@@ -118,13 +108,13 @@ async fn answer(
 
 /// Asks the process of a data folder; `None` when none runs. One that does not answer in time is an error of the kind
 /// [`io::ErrorKind::TimedOut`].
-pub async fn ask(data_dir: &Path, question: &str) -> io::Result<Option<Answer>> {
+pub async fn ask(data_dir: &Path, request: &Request) -> io::Result<Option<Answer>> {
     let late =
         |_| io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {ANSWER_WITHIN:?}"));
-    timeout(ANSWER_WITHIN, exchange(data_dir, question)).await.map_err(late)?
+    timeout(ANSWER_WITHIN, exchange(data_dir, request)).await.map_err(late)?
 }
 
-async fn exchange(data_dir: &Path, question: &str) -> io::Result<Option<Answer>> {
+async fn exchange(data_dir: &Path, request: &Request) -> io::Result<Option<Answer>> {
     let mut stream = match UnixStream::connect(path(data_dir)).await {
         Ok(stream) => stream,
         Err(error)
@@ -137,7 +127,9 @@ async fn exchange(data_dir: &Path, question: &str) -> io::Result<Option<Answer>>
         }
         Err(error) => return Err(error),
     };
-    stream.write_all(format!("{question}\n").as_bytes()).await?;
+    let mut line = serde_json::to_string(request)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes()).await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     if text.is_empty() {
@@ -150,6 +142,7 @@ async fn exchange(data_dir: &Path, question: &str) -> io::Result<Option<Answer>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::desk::NoRecords;
 
     /// A folder with a socket that is served, and what hears the questions.
     fn served(name: &str, waits_for: Option<&str>) -> (PathBuf, mpsc::Receiver<Question>) {
@@ -157,7 +150,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let (questions_in, questions) = mpsc::channel(1);
         let (_, waiting) = watch::channel(waits_for.map(str::to_owned));
-        tokio::spawn(serve(listen(&folder).unwrap(), questions_in, waiting));
+        let listener = listen(&folder).unwrap();
+        tokio::spawn(serve(listener, questions_in, waiting, Arc::new(NoRecords)));
         (folder, questions)
     }
 
@@ -166,8 +160,8 @@ mod tests {
         let (folder, _questions) = served("silent", Some("the database"));
         let mut silent = UnixStream::connect(path(&folder)).await.unwrap();
         for _ in 0..2 * ASKERS_MAX {
-            let answer = ask(&folder, "status").await.unwrap();
-            assert_eq!(answer, Some(Answer::Starting { starting: "the database".into() }));
+            let answer = ask(&folder, &Request::Status {}).await.unwrap();
+            assert_eq!(answer, Some(Answer::Starting("the database".into())));
         }
         tokio::time::pause();
         let mut said = Vec::new();
@@ -182,12 +176,29 @@ mod tests {
         let (folder, _questions) = served("deaf", None);
         let asking = tokio::spawn({
             let folder = folder.clone();
-            async move { ask(&folder, "status").await }
+            async move { ask(&folder, &Request::Status {}).await }
         });
         tokio::task::yield_now().await;
         tokio::time::pause();
         let error = asking.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    #[tokio::test]
+    async fn what_is_no_request_is_refused_with_a_sentence() {
+        let (folder, _questions) = served("odd", Some("the database"));
+        for (line, words) in [
+            ("status\n".to_owned(), "does not know"),
+            ("x".repeat(1_000_000), "one line of at most"),
+        ] {
+            let mut stream = UnixStream::connect(path(&folder)).await.unwrap();
+            stream.write_all(line.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut said = String::new();
+            stream.read_to_string(&mut said).await.unwrap();
+            let answer: Answer = serde_json::from_str(&said).unwrap();
+            assert!(matches!(&answer, Answer::Refused(why) if why.contains(words)), "{answer:?}");
+        }
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

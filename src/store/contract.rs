@@ -374,7 +374,7 @@ fn claim() -> Claim {
     Claim { key: Some(key("7")) }
 }
 
-fn change(at_us: i64) -> HistoryEntry {
+pub(super) fn change(at_us: i64) -> HistoryEntry {
     HistoryEntry {
         table: TableId(1),
         key: key("7"),

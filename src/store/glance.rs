@@ -21,23 +21,48 @@ pub enum Glance {
     },
 }
 
+/// Opens the store of `pipeline` where there is one; none is made where there is none.
+///
+/// # Errors
+/// As [`SledStore::open`], and [`Fault::Configuration`] where the folder is another user's.
+pub fn open_existing(data_folder: &Path, pipeline: &str) -> Result<Option<SledStore>, Fault> {
+    if is_empty(data_folder) {
+        return Ok(None);
+    }
+    if is_of_another_user(data_folder) {
+        return Err(Fault::Configuration(format!(
+            "the data folder {} belongs to another user; do this as the user that runs the pipeline",
+            data_folder.display()
+        )));
+    }
+    SledStore::open(data_folder, pipeline).map(Some)
+}
+
 /// Looks into the store of `pipeline`, which no process may have open.
 ///
 /// # Errors
 /// As [`SledStore::open`] and [`StateStore::load`].
 pub fn glance(data_folder: &Path, pipeline: &str) -> Result<Glance, Fault> {
-    let there = StoreFiles::of(data_folder).folder.exists();
-    if !there && matches!(Witness::read(data_folder), Ok(None)) {
+    if is_empty(data_folder) {
         return Ok(Glance::Nothing);
     }
-    // The files of a process in /proc are its effective user's.
-    let me = fs::metadata("/proc/self").map(|me| me.uid()).ok();
-    let owner = fs::metadata(data_folder).map(|folder| folder.uid()).ok();
-    if me.is_some() && owner.is_some() && me != owner {
+    if is_of_another_user(data_folder) {
         return Ok(Glance::OfAnotherUser);
     }
     let image = SledStore::open(data_folder, pipeline)?.load()?;
     Ok(Glance::Store { position: image.position })
+}
+
+fn is_empty(data_folder: &Path) -> bool {
+    let there = StoreFiles::of(data_folder).folder.exists();
+    !there && matches!(Witness::read(data_folder), Ok(None))
+}
+
+fn is_of_another_user(data_folder: &Path) -> bool {
+    // The files of a process in /proc are its effective user's.
+    let me = fs::metadata("/proc/self").map(|me| me.uid()).ok();
+    let owner = fs::metadata(data_folder).map(|folder| folder.uid()).ok();
+    me.is_some() && owner.is_some() && me != owner
 }
 
 /// Identity of the store in this folder, running or not; none before the first start.

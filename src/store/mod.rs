@@ -17,6 +17,7 @@ mod disk;
 mod glance;
 mod lock;
 mod memory;
+mod records;
 mod roster;
 mod sled;
 mod trouble;
@@ -26,7 +27,7 @@ use sheetwire_engine::{change::TableId, state::PendingRow, state::RowKey};
 
 pub use self::{
     disk::{Disk, MachineDisk},
-    glance::{Glance, glance, instance_of},
+    glance::{Glance, glance, instance_of, open_existing},
     lock::DataFolder,
     memory::MemoryStore,
     roster::Roster,

@@ -24,6 +24,15 @@ impl Roster {
     /// # Errors
     /// [`Fault::Configuration`] where a number would mean another table than before.
     pub fn keep(&self, tables: &[String]) -> Result<(), Fault> {
+        let known = self.check(tables)?;
+        if known == tables.len() { Ok(()) } else { self.save(tables) }
+    }
+
+    /// The comparison alone. Gives how many tables the list has.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    pub fn check(&self, tables: &[String]) -> Result<usize, Fault> {
         let known = self.load()?;
         for (number, before) in known.iter().enumerate() {
             let now = tables.get(number).map_or("missing", String::as_str);
@@ -35,7 +44,7 @@ impl Roster {
                 )));
             }
         }
-        if known.len() == tables.len() { Ok(()) } else { self.save(tables) }
+        Ok(known.len())
     }
 
     fn load(&self) -> Result<Vec<String>, Fault> {
@@ -76,6 +85,8 @@ mod tests {
         roster.keep(&names(&["a", "b", "c"])).unwrap();
         let swapped = roster.keep(&names(&["b", "a", "c"])).unwrap_err().to_string();
         assert!(swapped.contains("number 1 was a and is now b"), "{swapped}");
+        assert_eq!(roster.check(&names(&["a", "b", "c", "d"])).unwrap(), 3);
+        roster.check(&names(&["a", "c", "b"])).unwrap_err();
         let removed = roster.keep(&names(&["a", "b"])).unwrap_err().to_string();
         assert!(removed.contains("number 3 was c and is now missing"), "{removed}");
         roster.keep(&names(&["a", "b", "c"])).unwrap();

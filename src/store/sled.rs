@@ -18,7 +18,6 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sheetwire_engine::{
     conflict::ConflictRecord,
-    history::HistoryEntry,
     state::{Image, StoreStep},
 };
 
@@ -198,46 +197,13 @@ impl SledStore {
         self.inner.writing().history.most = changes_max;
     }
 
-    /// Every conflict record as it stands now, oldest first.
-    pub fn conflicts(&self) -> Result<Vec<ConflictRecord>, Fault> {
-        let mut draft = Draft::default();
-        self.each(Kind::Outcome, |record| draft.place(record))?;
-        let mut conflicts = Vec::new();
-        self.each(Kind::Conflict, |record| {
-            conflicts.push(draft.conflict(record)?);
-            Ok(())
-        })?;
-        Ok(conflicts)
-    }
-
-    /// The changes of rows that are still kept, oldest first.
-    pub fn history(&self) -> Result<Vec<HistoryEntry>, Fault> {
-        let mut entries = Vec::new();
-        self.each(Kind::History, |record| {
-            entries.push(record.decode()?);
-            Ok(())
-        })?;
-        Ok(entries)
-    }
-
-    /// Reads every record of one kind, in order.
-    fn each(
+    /// Looks into the tree while nothing is written to it.
+    pub(super) fn look<T>(
         &self,
-        kind: Kind,
-        mut take: impl FnMut(&codec::Record) -> Result<(), codec::Damage>,
-    ) -> Result<(), Fault> {
+        look: impl FnOnce(&sled::Db) -> Result<T, Trouble>,
+    ) -> Result<T, Fault> {
         let _quiet = self.inner.writing();
-        let mut assembler = Assembler::default();
-        let mut read = || -> Result<(), Trouble> {
-            for entry in self.inner.db.scan_prefix(codec::bare(kind)) {
-                let (key, value) = entry?;
-                if let Some(record) = assembler.take(&key, &value)? {
-                    take(&record)?;
-                }
-            }
-            Ok(())
-        };
-        read().map_err(|trouble| trouble.into_fault(self.inner.data.path()))
+        look(&self.inner.db).map_err(|trouble| trouble.into_fault(self.inner.data.path()))
     }
 }
 
@@ -377,7 +343,7 @@ fn open_sled(files: &StoreFiles, data_folder: &Path) -> Result<sled::Db, Fault> 
     })
 }
 
-fn read_record(db: &sled::Db, stem: &[u8]) -> Result<Option<codec::Record>, Trouble> {
+pub(super) fn read_record(db: &sled::Db, stem: &[u8]) -> Result<Option<codec::Record>, Trouble> {
     let mut assembler = Assembler::default();
     let mut record = None;
     for (key, value) in stored_entries(db, stem)? {

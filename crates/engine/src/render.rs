@@ -404,4 +404,11 @@ mod tests {
             row_key([Cell::text("a\u{1f}b")].iter()),
         );
     }
+    #[test]
+    fn a_key_comes_apart_as_people_see_it() {
+        let cells = [Cell::Number(-7.0), Cell::text("a\u{1f}"), Cell::text("'"), Cell::text("")];
+        let key = row_key(cells.iter()).unwrap();
+        assert_eq!(key.parts(), ["-7", "a\u{1f}", "'", ""]);
+        assert_eq!(row_key([Cell::text("01")].iter()).unwrap().parts(), ["01"]);
+    }
 }

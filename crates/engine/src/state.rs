@@ -21,6 +21,23 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowKey(pub Box<str>);
 
+impl RowKey {
+    /// Its key cells as people see them, in key order.
+    pub fn parts(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        let mut part = String::new();
+        let mut letters = self.0.chars().peekable();
+        while let Some(letter) = letters.next() {
+            // Within a text the separator stands twice, and no part begins with it.
+            let ends = letter == '\u{1f}' && letters.next_if_eq(&'\u{1f}').is_none();
+            if ends { parts.push(std::mem::take(&mut part)) } else { part.push(letter) }
+        }
+        parts.push(part);
+        let shown = |part: String| part.strip_prefix('\'').map(str::to_owned).unwrap_or(part);
+        parts.into_iter().map(shown).collect()
+    }
+}
+
 /// One change of the durable state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum StoreStep {

@@ -6,7 +6,10 @@ use super::{fail, info, of_fault, warn};
 use crate::{
     config::Config,
     fault::Fault,
-    flow::socket::{self, Answer},
+    flow::{
+        request::{Answer, Request},
+        socket,
+    },
     mysql::preflight::Finding,
     store::{self, Glance},
 };
@@ -26,15 +29,21 @@ pub(super) struct Kept {
 pub(super) async fn look(config: &Config, findings: &mut Vec<Finding>) -> Kept {
     let place = format!("data folder {}", config.data_dir.display());
     let instance = store::instance_of(&config.data_dir);
-    match socket::ask(&config.data_dir, "status").await {
-        Ok(Some(Answer::Running(status))) => {
+    match socket::ask(&config.data_dir, &Request::Status {}).await {
+        Ok(Some(Answer::Status(status))) => {
             findings.push(info(&place, "the pipeline runs"));
             let position = status.position.and_then(|text| text.parse().ok());
             Kept { runs: true, position, instance }
         }
-        Ok(Some(Answer::Starting { starting })) => {
+        Ok(Some(Answer::Starting(starting))) => {
             let found = format!("the pipeline is starting, and waits for {starting}");
             findings.push(info(&place, &found));
+            Kept { runs: true, position: None, instance }
+        }
+        Ok(Some(_)) => {
+            let found = "the pipeline runs, and is of another version than this";
+            let cure = "run `check` with the `sheetwire` that it was started with";
+            findings.push(warn(&place, found, cure));
             Kept { runs: true, position: None, instance }
         }
         Ok(None) => {

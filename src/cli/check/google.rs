@@ -6,7 +6,7 @@ use sheetwire_engine::{
     compare::compare,
 };
 
-use super::{super::verify::refused, fail, folder::Kept, info, of_fault, warn};
+use super::{super::comparison::refused, fail, folder::Kept, info, of_fault, warn};
 use crate::{
     app,
     clock::Clock,

@@ -23,6 +23,7 @@ mod calls;
 mod checks;
 mod existing_tabs;
 mod first_copy;
+mod hands;
 mod many_tabs;
 mod owners;
 mod rotation;
@@ -196,11 +197,11 @@ impl Stage {
     fn status(&self) -> Option<Value> {
         let mut socket = UnixStream::connect(self.home.join("state/control.sock")).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
-        socket.write_all(b"status\n").ok()?;
+        socket.write_all(b"{\"ask\":\"status\"}\n").ok()?;
         let mut text = String::new();
         socket.read_to_string(&mut text).ok()?;
-        let status: Value = serde_json::from_str(&text).ok()?;
-        status["starting"].is_null().then_some(status)
+        let mut answer: Value = serde_json::from_str(&text).ok()?;
+        answer.get_mut("status").map(Value::take)
     }
 
     fn is_idle(&self) -> bool {

@@ -91,6 +91,17 @@ impl Home {
         Running { home: self, process }
     }
 
+    /// Starts `status --watch`, which writes into this file, and leaves it running.
+    pub fn watch(&self, file: &Path) -> Guarded {
+        let config = self.config().display().to_string();
+        let words = ["status", "--watch", "--config", &config].map(str::to_owned);
+        let environment: Vec<(&str, &str)> =
+            self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let outputs =
+            Outputs { stdout: file.to_owned(), stderr: file.with_extension("err"), remove: None };
+        Guarded::start(binary(), &words, &environment, &outputs)
+    }
+
     /// Runs a verb to its end and returns what it said. Panics when it takes longer than `within`.
     #[track_caller]
     pub fn ask(&self, arguments: &[&str], within: Duration) -> Output {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The engine at a glance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Consumed position, as text.
     pub position: Option<String>,
@@ -84,7 +84,7 @@ pub struct TabStatus {
 }
 
 /// The connection that writes to the database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriterStatus {
     /// unused, opening, ready, writing or committing.
     pub phase: String,
