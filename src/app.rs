@@ -1,5 +1,7 @@
 //! Wiring only: builds the doors, the engine and the tasks, in the order of the drawing in `lib.rs`.
 
+mod doorbell;
+
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     path::PathBuf,
@@ -21,7 +23,7 @@ use sheetwire_engine::{
     state::Image,
     time::Moment,
 };
-use tokio::sync::mpsc;
+use tokio::{net::UnixListener, sync::mpsc};
 
 use crate::{
     clock::Clock,
@@ -29,8 +31,10 @@ use crate::{
     fault::Fault,
     flow::{
         asks::{Asks, Doors},
+        bells::Bells,
         bootstrap::{self, Patience},
         control::Control,
+        front::Front,
         recorder::{Recorded, Recorder},
         socket,
         source::Source,
@@ -56,6 +60,7 @@ use crate::{
     secret::Secret,
     sheets::{CallLimits, ClientOptions, SheetsClient, probes::Probes},
     store::{self, Roster, SledStore},
+    telemetry::Redact,
 };
 
 /// Events that may wait between the stream and the control loop.
@@ -96,26 +101,26 @@ pub struct Orders {
     pub adopt: Option<Side>,
     /// Record everything that the engine is told and wants in this file.
     pub record: Option<PathBuf>,
+    /// What the log leaves out; learns secrets that come while it runs.
+    pub redact: Redact,
 }
 
 /// Runs the pipeline until `shutdown` resolves or something stops it.
 pub async fn run(
     config: Config,
-    Orders { takeover, adopt, record }: Orders,
+    Orders { takeover, adopt, record, redact }: Orders,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Fault> {
     let clock = Clock::start();
     let store = Arc::new(open_store(&config)?);
     store.keep_history(u64::try_from(config.limits.history_changes_max).unwrap_or(u64::MAX));
-    let listener = socket::listen(&config.data_dir).map_err(|error| {
-        Fault::Configuration(format!(
-            "no control socket in {}: {error}; the folder must belong to this user",
-            config.data_dir.display()
-        ))
-    })?;
+    let listener = listen(&config)?;
     let (questions_in, questions) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (patience, waiting) = Patience::new(clock, random());
     let mut tasks = Supervisor::new();
+    let bells = Bells::default();
+    let front = Front::new(bells.clone(), questions_in.clone(), waiting.clone());
+    doorbell::start(&mut tasks, &config, (clock, &redact), front).await?;
     // First of all: people ask most while it does not come up.
     let records: Arc<dyn Records> = store.clone();
     tasks.start("socket", async move {
@@ -150,7 +155,7 @@ pub async fn run(
         store,
         tables: doorway.tables.clone(),
     };
-    let control = Control::new(engine, Asks::new(doors), clock, &config.table_names());
+    let control = Control::new(engine, (Asks::new(doors), bells), clock, &config.table_names());
     let source = Source {
         door: doorway.source.clone(),
         rows: doorway.rows.clone(),
@@ -171,6 +176,15 @@ pub fn closed_store(config: &Config) -> Result<Option<SledStore>, Fault> {
 /// Refuses a configuration whose tables have other numbers than those in the data folder.
 pub fn same_tables(config: &Config) -> Result<(), Fault> {
     Roster::of(&config.data_dir).check(&mapped_names(config)).map(drop)
+}
+
+fn listen(config: &Config) -> Result<UnixListener, Fault> {
+    socket::listen(&config.data_dir).map_err(|error| {
+        Fault::Configuration(format!(
+            "no control socket in {}: {error}; the folder must belong to this user",
+            config.data_dir.display()
+        ))
+    })
 }
 
 #[cfg(not(feature = "testing"))]

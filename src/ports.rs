@@ -3,9 +3,13 @@
 use std::{future::Future, pin::Pin};
 
 use sheetwire_engine::{
-    batch::{Batch, Journal, ReadFailure, SpreadsheetImage, TabRead, TabsImage, WriteOutcome},
+    batch::{
+        Batch, ColumnIndex, Journal, ReadFailure, RowIndex, SpreadsheetImage, TabRead, TabsImage,
+        WriteOutcome,
+    },
     change::{Row, RowChange, TableId},
     conflict::ConflictRecord,
+    door::Bell,
     history::HistoryEntry,
     intent::{CommitOutcome, Intent, PrepareOutcome, WriterFailure},
     position::Position,
@@ -186,6 +190,58 @@ pub trait Records: Send + Sync {
 
     /// Changes of one row.
     fn history_page(&self, wanted: &HistoryWanted) -> Result<Page<HistoryEntry>, Fault>;
+}
+
+/// What people in a sheet may tell and ask the running pipeline: no more than whoever may edit the sheet can do there.
+pub trait Frontdesk: Send + Sync {
+    /// Something may have changed. Never waits, and never loses it: where too many wait, the whole spreadsheet is read.
+    fn ring(&self, bell: Bell);
+
+    /// A question, or the one order; `None` where the pipeline is starting or closing.
+    fn ask(&self, question: SheetQuestion) -> Ask<'_, Option<Said>>;
+}
+
+/// A question out of a tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetQuestion {
+    /// Which spreadsheet.
+    pub spreadsheet: String,
+    /// Numeric id of the tab.
+    pub sheet_id: i32,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// How the tab stands.
+    Standing,
+    /// Its open conflicts.
+    Conflicts,
+    /// One cell.
+    Explain {
+        /// Its row.
+        row: RowIndex,
+        /// Its column.
+        column: ColumnIndex,
+    },
+    /// The database's value shall come back into a cell.
+    Revert {
+        /// Its row.
+        row: RowIndex,
+        /// Its column.
+        column: ColumnIndex,
+    },
+}
+
+/// What people are told: a sentence, and whether it is what they wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Whether it was done, or known.
+    pub ok: bool,
+    /// The sentence.
+    pub message: String,
 }
 
 /// Part of an answer.

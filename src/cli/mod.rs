@@ -131,7 +131,12 @@ fn act(arguments: &Arguments, redact: &Redact) -> Result<ExitCode, Fault> {
     match &arguments.verb {
         Verb::Check { offline, json } => block_on(check::check(config, *offline, *json)),
         Verb::Run { takeover, adopt, record } => {
-            let orders = Orders { takeover: *takeover, adopt: *adopt, record: record.clone() };
+            let orders = Orders {
+                takeover: *takeover,
+                adopt: *adopt,
+                record: record.clone(),
+                redact: redact.clone(),
+            };
             block_on(run::run(config, orders))
         }
         Verb::Verify { json } => block_on(verify::verify(config, *json)),

@@ -127,7 +127,7 @@ const WRONG_SAYS: &[&str] = &[
 fn read(path: &Path) -> io::Result<SecretFile> {
     let text = match path.to_str().unwrap() {
         "/run/credentials/db" => "s3cret-of-db\n",
-        "/run/credentials/webhook" => "s3cret-of-bell",
+        "/run/credentials/webhook" => "s3cret-of-the-bell",
         "/run/credentials/google.json" | "/etc/sheetwire/google.json" => {
             r#"{"type": "service_account", "client_email": "bot@x.iam", "private_key": "-----BEGIN\nline-of-key\n-----END\n"}"#
         }
@@ -203,7 +203,7 @@ fn the_example_of_the_design_means_what_it_says() {
     assert_eq!(config.sheets.flush.max_bytes, 2_000_000);
     assert_eq!(config.sheets.credentials.unwrap().email, "bot@x.iam");
     let webhook = config.webhook.unwrap();
-    assert_eq!(webhook.secret.reveal(), "s3cret-of-bell");
+    assert_eq!(webhook.secrets[0].reveal(), "s3cret-of-the-bell");
     assert_eq!(
         (webhook.listen, webhook.sweep),
         (address("127.0.0.1:8787"), Duration::from_mins(1))

@@ -31,6 +31,7 @@ use std::fmt;
 pub use self::{
     keys::{all as all_keys, nearest},
     load::{Loaded, SecretFile, Surroundings, load, parse},
+    parse::doorbell_secrets,
     types::*,
 };
 use crate::fault::Fault;

@@ -238,12 +238,37 @@ fn webhook(section: &Section<'_>, around: &Surroundings<'_>) -> Webhook {
     let key = "secret_file";
     let file = section.needed(key, "name a file with the secret that doorbells are signed with");
     let (named, secret_file) = (!file.is_empty(), around.resolve(file));
-    let secret = if named { secret(section, key, &secret_file, around) } else { None };
+    let text = if named { secret(section, key, &secret_file, around) } else { None };
+    let secrets = text.map_or(Ok(Vec::new()), |text| doorbell_secrets(text.reveal()));
+    if let Err(why) = &secrets {
+        section.problem(key, format!("{} {why}", secret_file.display()));
+    }
     Webhook {
         listen: section.listen("listen"),
-        secret: secret.unwrap_or_else(|| Secret::new(String::new())),
+        secrets: secrets.unwrap_or_default(),
         secret_file,
         sweep: section.duration("sweep", 5..=86_400, defaults::SWEEP),
+    }
+}
+
+/// The secrets in a file for doorbells, one a line.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence.
+pub fn doorbell_secrets(text: &str) -> Result<Vec<Secret<String>>, String> {
+    const BYTES_MIN: usize = 16;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let secrets: Vec<Secret<String>> = lines.map(|line| Secret::new(line.to_owned())).collect();
+    match secrets.as_slice() {
+        [] => Err("is empty; write the secret into it".to_owned()),
+        [_, _, _, ..] => Err(
+            "has more than two lines; a line is a secret, the new one first, the old one below it"
+                .to_owned(),
+        ),
+        some if some.iter().any(|secret| secret.reveal().len() < BYTES_MIN) => Err(format!(
+            "has a secret of less than {BYTES_MIN} characters; make one with: openssl rand -hex 32"
+        )),
+        _ => Ok(secrets),
     }
 }
 

@@ -231,8 +231,8 @@ pub struct Flush {
 pub struct Webhook {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// What doorbells are signed with.
-    pub secret: Secret<String>,
+    /// What doorbells may be signed with: two while one takes the place of the other.
+    pub secrets: Vec<Secret<String>>,
     /// Where that was read.
     pub secret_file: PathBuf,
     /// Sheets are read this often even when no doorbell rings.
@@ -369,7 +369,7 @@ impl Config {
     pub fn secrets(&self) -> Vec<Secret<String>> {
         let servers = [Some(&self.mysql.server), self.mysql.writer.as_ref()];
         let passwords = servers.into_iter().flatten().filter_map(|server| server.password.clone());
-        let doorbell = self.webhook.iter().map(|webhook| webhook.secret.clone());
+        let doorbell = self.webhook.iter().flat_map(|webhook| webhook.secrets.clone());
         let key = self.sheets.credentials.iter().flat_map(Credentials::key_lines);
         passwords.chain(doorbell).chain(key).collect()
     }

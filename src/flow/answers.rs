@@ -12,10 +12,11 @@ use sheetwire_engine::{
 
 use crate::{
     flow::{
+        from_sheet,
         recorder::Recorded,
         request::{Answer, Held, Layout, Request},
     },
-    ports::MappedTable,
+    ports::{MappedTable, Said, SheetQuestion},
 };
 
 /// Rows that wait, named in one answer for each table.
@@ -60,6 +61,16 @@ impl Clerk {
             }
             Err(sentence) => Answer::Refused(sentence),
         }
+    }
+
+    /// Answers a person in a sheet. Never blocks.
+    pub(super) fn say(
+        &self,
+        recorded: &mut Recorded,
+        question: &SheetQuestion,
+        now: Moment,
+    ) -> Said {
+        from_sheet::answer(recorded, &self.tables, question, now)
     }
 
     fn columns(&self, table: TableId) -> Answer {

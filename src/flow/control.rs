@@ -12,11 +12,12 @@ use crate::{
     flow::{
         answers::Clerk,
         asks::Asks,
+        bells::Bells,
         herald::Herald,
         recorder::Recorded,
         request::{Answer, Request},
     },
-    ports::SourceEvent,
+    ports::{Said, SheetQuestion, SourceEvent},
 };
 
 /// A question from outside to the running pipeline.
@@ -24,6 +25,8 @@ use crate::{
 pub enum Question {
     /// From the control socket.
     Person(Request, oneshot::Sender<Answer>),
+    /// From a person in a sheet.
+    Sheet(SheetQuestion, oneshot::Sender<Said>),
 }
 
 /// The control loop of one pipeline.
@@ -34,6 +37,7 @@ pub struct Control {
     clock: Clock,
     herald: Herald,
     clerk: Clerk,
+    bells: Bells,
 }
 
 /// Events are absorbed so many at a time before the engine is asked again.
@@ -41,9 +45,14 @@ const EVENTS_AT_ONCE: usize = 64;
 
 impl Control {
     /// A loop around an engine; `tables` are the configured names, for people.
-    pub fn new(recorded: Recorded, asks: Asks, clock: Clock, tables: &[String]) -> Self {
+    pub fn new(
+        recorded: Recorded,
+        (asks, bells): (Asks, Bells),
+        clock: Clock,
+        tables: &[String],
+    ) -> Self {
         let clerk = Clerk::new(asks.tables());
-        Self { recorded, asks, clock, herald: Herald::new(tables), clerk }
+        Self { recorded, asks, clock, herald: Herald::new(tables), clerk, bells }
     }
 
     /// Runs until a fault or until `shutdown` resolves; then drains for at most `grace`: what is pending goes to the sheets as far as the quota
@@ -66,7 +75,9 @@ impl Control {
                 answer = self.asks.next() => self.handle(answer?),
                 // 3. People waiting at a terminal.
                 Some(question) = questions.recv() => self.reply(question),
-                // 4. The stream, as long as the store keeps up.
+                // 4. People working in a sheet.
+                bell = self.bells.next() => self.handle(Input::Rang(bell)),
+                // 5. The stream, as long as the store keeps up.
                 Some(event) = events.recv(), if self.recorded.engine().wants_changes() => {
                     self.absorb(event);
                     for _ in 1..EVENTS_AT_ONCE {
@@ -74,7 +85,7 @@ impl Control {
                         self.absorb(event);
                     }
                 }
-                // 5. Time.
+                // 6. Time.
                 () = alarm(&self.clock, wake) => {}
             }
         }
@@ -157,6 +168,12 @@ impl Control {
                 let answer = self.clerk.answer(&mut self.recorded, request, now);
                 if asker.send(answer).is_err() {
                     tracing::debug!("the asker has gone");
+                }
+            }
+            Question::Sheet(question, asker) => {
+                let said = self.clerk.say(&mut self.recorded, &question, now);
+                if asker.send(said).is_err() {
+                    tracing::debug!("the person in the sheet has gone");
                 }
             }
         }

@@ -2,10 +2,13 @@
 
 pub mod answers;
 pub mod asks;
+pub mod bells;
 pub mod bootstrap;
 pub mod control;
 mod desk;
 pub mod filter;
+mod from_sheet;
+pub mod front;
 mod held;
 mod herald;
 pub mod hold;

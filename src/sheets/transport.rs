@@ -309,7 +309,7 @@ impl Transport {
     }
 }
 
-async fn collect(mut body: Incoming) -> Result<Vec<u8>, google_sheets4::hyper::Error> {
+async fn collect(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         if let Ok(data) = frame?.into_data() {

@@ -7,6 +7,7 @@ use crate::{
     batch::{ColumnIndex, RowIndex},
     cell::Cell,
     change::TableId,
+    conflict::ConflictRecord,
     key_index::Place,
     merge::{RowVerdict, Verdict, Why},
     open::WHOLE_ROW,
@@ -76,6 +77,22 @@ impl Engine {
         })?;
         let mapped = tab.geometry.columns.iter().position(|place| *place == column);
         Some(explain(tab, row, mapped))
+    }
+
+    /// The table that is kept in a tab.
+    pub fn table_in(&self, spreadsheet: &str, sheet_id: i32) -> Option<TableId> {
+        let tab = self.tabs.iter().find(|tab| {
+            tab.spec.spreadsheet == spreadsheet
+                && tab.geometry.sheet_id == sheet_id
+                && !tab.geometry.missing
+        })?;
+        Some(tab.spec.table)
+    }
+
+    /// Open conflicts of a table, by row.
+    pub fn open_conflicts(&self, table: TableId) -> Vec<&ConflictRecord> {
+        let tab = self.tabs.iter().find(|tab| tab.spec.table == table);
+        tab.map_or(Vec::new(), |tab| tab.open.iter().map(|(_, _, record)| record).collect())
     }
 
     /// The table and the mapped column at a place of a tab.
