@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 PASSWORD = "demo-reader-password"
+WRITER_PASSWORD = "demo-writer-password"
 BOOKS = {"demo-shop": "Shop", "demo-stock": "Stock"}
 TABLES = {
     "orders": ("demo-shop", "Orders"),
@@ -28,6 +30,11 @@ COLUMNS = {
     "orders": ["id", "customer_id", "status", "total", "due_on", "note", "changed_at"],
     "customers": ["id", "name", "email", "since"],
     "stock": ["sku", "title", "quantity", "price", "barcode"],
+}
+# What is kept both ways, and how. The stock is shown only.
+BOTH = {
+    "orders": 'owner = { changed_at = "database" }\non_delete = { in_sheet = "remove" }\nbrake = { rows = 20, percent = 50 }',
+    "customers": "",
 }
 SAMPLE = """
 CREATE DATABASE shop CHARACTER SET utf8mb4;
@@ -137,6 +144,10 @@ enforce_gtid_consistency=ON
             f"CREATE USER 'sheetwire'@'%' IDENTIFIED BY '{PASSWORD}'; GRANT REPLICATION SLAVE, {monitor} ON *.* TO 'sheetwire'@'%';"
             " GRANT SELECT ON shop.* TO 'sheetwire'@'%';"
         )
+        self.sql(
+            f"CREATE USER 'sheetwire_writer'@'%' IDENTIFIED BY '{WRITER_PASSWORD}'; GRANT SELECT, INSERT, UPDATE, DELETE ON shop.orders TO 'sheetwire_writer'@'%';"
+            " GRANT SELECT, INSERT, UPDATE ON shop.customers TO 'sheetwire_writer'@'%';"
+        )
 
     def client(self, *more):
         _, client = self.programs()
@@ -164,6 +175,7 @@ class Stage:
         self.flavor, self.rate = flavor, rate
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.bell = f"127.0.0.1:{free_port()}"
         self.server = Server(flavor, self.folder)
         self.emulator = self.sheetwire = None
         self.log = self.folder / "sheetwire.log"
@@ -171,8 +183,10 @@ class Stage:
 
     def start(self):
         self.server.start()
-        key = self.folder / "google.json"
+        key, secret = self.folder / "google.json", self.folder / "bell-secret"
+        self.write_secret("bell-secret", secrets.token_hex(32))
         words = [TARGET / "sheets-emulator", "--listen", f"127.0.0.1:{self.port}", "--clock-rate", str(self.rate), "--write-service-account", key]
+        words += ["--script", ROOT / "apps-script/Code.gs", "--script-url", f"http://{self.bell}/", "--script-secret-file", secret, "--script-setup"]
         for book, title in BOOKS.items():
             words += ["--spreadsheet", f"{book}={title}"]
         with open(self.folder / "emulator.log", "wb") as log:
@@ -182,9 +196,7 @@ class Stage:
         self.run()
 
     def write_config(self, key):
-        secret = self.folder / "password"
-        secret.write_text(PASSWORD)
-        secret.chmod(0o600)
+        secret, writer = self.write_secret("password", PASSWORD), self.write_secret("writer-password", WRITER_PASSWORD)
         text = f"""name = "demo"
 data_dir = "{self.folder}/state"
 [mysql]
@@ -192,13 +204,26 @@ host = "127.0.0.1"
 port = {self.server.port}
 user = "sheetwire"
 password_file = "{secret}"
+[mysql.writer]
+user = "sheetwire_writer"
+password_file = "{writer}"
+[webhook]
+listen = "{self.bell}"
+secret_file = "{self.folder}/bell-secret"
 [sheets]
 endpoint = "{self.url}/"
 credentials_file = "{key}"
 """
         for table, (book, tab) in TABLES.items():
-            text += f'\n[[table]]\nfrom = "shop.{table}"\nto = {{ spreadsheet = "{book}", tab = "{tab}" }}\ncolumns = {json.dumps(COLUMNS[table])}\ndirection = "to_sheet"\n'
+            text += f'\n[[table]]\nfrom = "shop.{table}"\nto = {{ spreadsheet = "{book}", tab = "{tab}" }}\ncolumns = {json.dumps(COLUMNS[table])}\n'
+            text += f'direction = "both"\n{BOTH[table]}\n' if table in BOTH else 'direction = "to_sheet"\n'
         self.config.write_text(text)
+
+    def write_secret(self, name, content):
+        path = self.folder / name
+        path.write_text(content)
+        path.chmod(0o600)
+        return path
 
     def environment(self):
         return {**os.environ, "SHEETWIRE_CLOCK_RATE": str(self.rate)}
@@ -314,11 +339,12 @@ def readable(line):
     level, message = event.pop("level", ""), event.pop("message", "")
     event.pop("target", None)
     table = event.get("table", "")
-    if message == "in the sheet":
+    if message in ("in the sheet", "in the database"):
         tab = next((tab for name, (_, tab) in TABLES.items() if table == f"shop.{name}"), "?")
+        way = f"{table} -> tab {tab}" if message == "in the sheet" else f"tab {tab} -> {table}"
         counts = [(event["written"], "changed"), (event["added"], "added"), (event["removed"], "removed")]
         done = ", ".join(f"{count} {'row' if count == 1 else 'rows'} {what}" for count, what in counts if count)
-        return f"{time_of_day}  {table} -> tab {tab}: {done or 'the header'}"
+        return f"{time_of_day}  {way}: {done or 'the header'}"
     more = "  ".join(f"{name}={value}" for name, value in event.items())
     loud = f"{level}: " if level in ("WARN", "ERROR") else ""
     return f"{time_of_day}  {loud}{message}  {more}".rstrip()
@@ -335,15 +361,20 @@ def play(stage):
   The sheet      {stage.url}/          (open it in a browser: type, paste, sort, insert, delete)
   The database   {' '.join(client)} --no-defaults --socket={stage.folder}/server.sock -uroot shop
 
-  Try            UPDATE orders SET status='paid' WHERE id=1;
-                 INSERT INTO stock VALUES ('D-4','Dynamo',3,49.00,NULL);
-                 sort the tab Orders by 'total' in the browser, then change a row in the database
+  Both ways      the tabs Orders and Customers; the tab Stock only shows.
+  Try            type a status or a total into the tab Orders, and read it in the database
+                 UPDATE orders SET status='paid' WHERE id=1;      and see it in the browser
+                 a new row below the customers: only a name; its id comes from the database
+                 a status that does not exist, a date that is none: see what becomes of it
+                 sort the tab Orders by 'total', then change a row in the database
+                 the menu 'sheetwire' of the tab: Is this up to date?, Explain this cell, Revert this cell
                  kill -9 {stage.sheetwire.pid} and watch it come back
-  Ask            target/debug/sheetwire status --config {stage.config}
-                 target/debug/sheetwire verify --config {stage.config}
+  A conflict     S="target/debug/sheetwire"; C="--config {stage.config}"
+                 $S pause shop.customers $C; change one name in the browser and in the database; $S resume shop.customers $C
+                 $S conflicts list --all $C
+  Ask            $S status $C      $S history shop.orders 1 $C      $S verify $C
 
-  In this version changes go from the database to the sheet; what is typed into a mapped cell is kept in the
-  conflict log and written over. Ctrl-C ends everything and cleans up.
+  Ctrl-C ends everything and cleans up.
 """)
     with open(stage.log, errors="replace") as log:
         pause = threading.Event()
@@ -392,6 +423,26 @@ def kill_in_a_large_transaction(stage, say):
     say(f"killed in the middle of a {wanted:,}-row transaction: {there:,} rows stand in the tab")
 
 
+def both_ways(stage, say):
+    """A person types, adds a row, and meets an application in the same cell."""
+    type_in = lambda cell, text: stage.human("demo-shop", act="type", tab="Customers", cell=cell, text=text)
+    type_in("B2", "Ada Lovelace")
+    wait_for("the typed name to be in the database", lambda: stage.rows_of("customers", "id=1 AND name='Ada Lovelace'"))
+    type_in("B5", "Barbara")
+    wait_for("the new row to be in the database", lambda: stage.rows_of("customers", "name='Barbara' AND id=4"))
+    stage.in_step()
+    say("equal after a person changed a name and added a row, which got its key")
+    must(stage.ask("pause", "shop.customers").returncode == 0, "the table was not paused")
+    type_in("B3", "Grace (sheet)")
+    stage.server.sql("UPDATE shop.customers SET name='Grace (database)' WHERE id=2;")
+    must(stage.ask("resume", "shop.customers").returncode == 0, "the table was not resumed")
+    stage.in_step()
+    listed = json.loads(stage.ask("conflicts", "list", "--all", "--json").stdout)["conflicts"]
+    both = [entry for entry in listed if entry["kind"] == "edit/edit"]
+    must(len(both) == 1, f"one conflict was to be recorded, not {listed}")
+    say("equal after both sides changed one cell, and the loser is in the conflict log")
+
+
 def smoke(flavor, rate):
     """Plays a script: what an application and a person do in a busy minute, with a crash and a lost answer."""
     stage = Stage(flavor, rate)
@@ -400,6 +451,7 @@ def smoke(flavor, rate):
         stage.start()
         stage.in_step()
         say("first copy is equal")
+        both_ways(stage, say)
         stage.server.sql("USE shop; INSERT INTO orders (customer_id,status,total,note) SELECT 1+MOD(n,3),'new',n+0.25,CONCAT('order ',n) FROM"
                          " (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM s WHERE n<300) SELECT n FROM s) AS numbers;")
         stage.server.sql("USE shop; UPDATE orders SET status='paid', total=total+1 WHERE MOD(id,7)=0; DELETE FROM orders WHERE MOD(id,11)=0;"
