@@ -9,6 +9,7 @@ use crate::{
     fault::Fault,
     flow::supervisor::Supervisor,
     ports::Frontdesk,
+    store::Roster,
     telemetry::Redact,
     webhook::{self, Hall, Memory, Secrets},
 };
@@ -28,7 +29,8 @@ pub(super) async fn start(
         ))
     })?;
     let now_s = clock.unix_us() / 1_000_000;
-    let memory = Memory::open(&config.data_dir, now_s).map_err(|error| {
+    let is_new = Roster::of(&config.data_dir).is_new();
+    let memory = Memory::open(&config.data_dir, now_s, is_new).map_err(|error| {
         Fault::Configuration(format!(
             "the file `doorbells` in {} cannot be kept: {error}; the folder must belong to this user",
             config.data_dir.display()

@@ -17,6 +17,8 @@ pub(super) async fn run(config: Config, orders: Orders) -> Result<ExitCode, Faul
     };
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    // Who listens for doorbells has its secrets read again by it; nobody is to be ended by it.
+    let _hangup = signal(SignalKind::hangup()).map_err(cannot)?;
     let shutdown = async move {
         tokio::select! {
             _ = terminate.recv() => {}

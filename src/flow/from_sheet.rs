@@ -68,8 +68,11 @@ fn standing(engine: &Engine, table: TableId) -> Said {
     let Some(tab) = status.tables.iter().find(|tab| tab.table == table) else {
         return no(NO_TABLE);
     };
+    // Reasons are for operators: they may name servers and accounts.
     if tab.set_aside {
-        return no(format!("This tab is not kept up to date: {}.", tab.state));
+        return no(
+            "This tab is not kept up to date: whoever runs sheetwire finds the reason in its status.",
+        );
     }
     if tab.paused {
         return no("This tab rests: somebody has paused it.");
@@ -77,8 +80,11 @@ fn standing(engine: &Engine, table: TableId) -> Said {
     if tab.state != "live" {
         return no(format!("This tab is being filled; {} rows are there so far.", tab.rows));
     }
-    if let (true, Some(waits)) = (tab.inbound && tab.due > 0, &status.writer.waits) {
-        return no(format!("{} changed rows wait for the database: {waits}.", tab.due));
+    if tab.inbound && tab.due > 0 && status.writer.waits.is_some() {
+        return no(format!(
+            "{} changed rows wait for the database, which cannot be written just now.",
+            tab.due
+        ));
     }
     let parts = waits_for(tab);
     if parts.is_empty() {

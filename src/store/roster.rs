@@ -19,6 +19,11 @@ impl Roster {
         Self { file: data_dir.join("tables.json") }
     }
 
+    /// Whether nothing was ever kept in step out of this data folder.
+    pub fn is_new(&self) -> bool {
+        !self.file.exists()
+    }
+
     /// Compares the configured tables, named with their tabs, with the list, and adds new ones at its end.
     ///
     /// # Errors

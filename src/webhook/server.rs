@@ -33,7 +33,7 @@ use super::{
     pace::{Pace, Turn},
     payload::{Payload, Verb},
     refusals::Refusals,
-    signature::Claim,
+    signature::{Claim, WINDOW_S},
 };
 use crate::{
     clock::Clock,
@@ -48,6 +48,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// A question that is not answered by then is given up: the script waits for 30 seconds, people for less.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// Letters of a person's name that are kept.
+const NAME_LETTERS_MAX: usize = 100;
 /// Connections at once; more wait in the socket's queue.
 const CONNECTIONS_MAX: usize = 128;
 /// After a connection could not be taken, for want of descriptors most likely.
@@ -170,9 +172,13 @@ async fn door(State(hall): State<Arc<Hall>>, request: Request) -> Response {
         Err(Refusal { status, reason, message }) => {
             say(hall.refusals.count(reason, hall.clock.now()));
             let mut response = answer(status, Said { ok: false, message });
-            if status == StatusCode::TOO_MANY_REQUESTS {
-                let value = header::HeaderValue::from_static(RETRY_AFTER_S);
-                response.headers_mut().insert(header::RETRY_AFTER, value);
+            let more = match status {
+                StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, RETRY_AFTER_S)),
+                StatusCode::METHOD_NOT_ALLOWED => Some((header::ALLOW, "POST")),
+                _ => None,
+            };
+            if let Some((name, value)) = more {
+                response.headers_mut().insert(name, header::HeaderValue::from_static(value));
             }
             response
         }
@@ -241,12 +247,19 @@ async fn remember(
     hall: &Hall,
     claim: &Claim<'_>,
     now_s: i64,
-    durably: bool,
+    changes: bool,
 ) -> Result<(), Refusal> {
     let (memory, id, at_s) = (hall.memory.clone(), claim.id.to_owned(), claim.at_s);
     let take = move || {
-        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.take((&id, at_s), now_s, durably)
+        let taken = {
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.take((&id, at_s), now_s, changes)?
+        };
+        // Others need not wait for the disk.
+        if let (Taken::New(file), true) = (&taken, changes) {
+            file.sync_data()?;
+        }
+        Ok::<Taken, io::Error>(taken)
     };
     let trouble = |why: String| {
         tracing::error!("doorbells: the memory of requests cannot be written: {why}");
@@ -257,10 +270,14 @@ async fn remember(
     let taken =
         tokio::task::spawn_blocking(take).await.map_err(|error| trouble(error.to_string()))?;
     match taken.map_err(|error| trouble(error.to_string()))? {
-        Taken::New => Ok(()),
+        Taken::New(_) => Ok(()),
         Taken::Replayed => {
             let message = "this request was answered before";
             Err(refusal(StatusCode::CONFLICT, "replayed", message))
+        }
+        Taken::Unsure => {
+            let message = "sheetwire has lost its notes of earlier requests: try again in ten minutes, or type the value yourself";
+            Err(refusal(StatusCode::CONFLICT, "perhaps replayed", message))
         }
         Taken::Full => {
             let message = "too many requests in the last minutes";
@@ -303,17 +320,24 @@ async fn act(hall: &Hall, payload: Payload) -> Result<Said, Refusal> {
 }
 
 fn ring(hall: &Hall, payload: Payload, area: Option<a1::Area>) -> Said {
-    // People who ask for it, and changes of structure, mean the whole tab.
-    let rows = area.filter(|_| payload.kind == "edit").and_then(|area| area.rows);
+    // People who ask for a look mean this tab. What a change of structure has changed may be another tab than the one on show.
+    let (edit, menu) = (payload.kind == "edit", payload.kind == "menu");
+    let rows = area.filter(|_| edit).and_then(|area| area.rows);
     let now_us = hall.clock.unix_us();
     hall.desk.ring(Bell {
         spreadsheet: payload.spreadsheet,
-        sheet_id: Some(payload.sheet),
+        sheet_id: (edit || menu).then_some(payload.sheet),
         rows,
-        who: payload.user.filter(|user| !user.is_empty()),
-        // Nobody has edited it later than now.
-        at_us: payload.at.saturating_mul(1_000).min(now_us),
+        who: payload.user.as_deref().and_then(name),
+        // Nobody has edited it later than now, or long before it was signed.
+        at_us: payload.at.saturating_mul(1_000).clamp(now_us - 1_000_000 * WINDOW_S, now_us),
     });
     let message = "sheetwire looks through this tab now";
     Said { ok: true, message: message.to_owned() }
+}
+
+/// A person's name as it may stand in logs and on terminals.
+fn name(user: &str) -> Option<String> {
+    let name: String = user.chars().filter(|c| !c.is_control()).take(NAME_LETTERS_MAX).collect();
+    (!name.trim().is_empty()).then_some(name)
 }

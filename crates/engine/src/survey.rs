@@ -23,6 +23,8 @@ pub(crate) struct Found {
     pub(crate) duplicates: Vec<RowKey>,
     /// Records of those that are none any more.
     pub(crate) resolved: Vec<u64>,
+    /// Whether people have changed anything since the last look.
+    pub(crate) active: bool,
 }
 
 /// Finds the tab in the spreadsheet, or chooses an id for it.
@@ -273,6 +275,8 @@ fn take_rows(tab: &mut Tab, rows: Vec<Vec<Cell>>, sequence: u64) -> Found {
     look_up(tab, KeyIndex::read(first_row(tab), keys.iter().cloned()));
     tab.newcomers.found(ready, drafts, restoring.clone());
     let over = strays_gone(tab, &keys, &rows);
+    // Rows that were suspect until now deserve another look.
+    tab.again |= !over.is_empty();
     let before = std::mem::take(&mut tab.drift);
     tab.strangers = 0;
     let mut emptied = BTreeSet::new();
@@ -308,7 +312,8 @@ fn take_rows(tab: &mut Tab, rows: Vec<Vec<Cell>>, sequence: u64) -> Found {
     }
     let mut resolved = resolved_duplicates(tab);
     resolved.extend(over);
-    Found { duplicates: new_duplicates(tab), resolved }
+    let active = tab.is_live() && tab.drift != before;
+    Found { duplicates: new_duplicates(tab), resolved, active }
 }
 
 /// Strays that are over: what we wrote by mistake stands nowhere but where both sides agree on it, and no row lacks the key that we took.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     base::BaseRow,
-    batch::{ColumnIndex, TabImage, TabRead},
+    batch::{ColumnIndex, RowIndex, TabImage, TabRead},
     brake::Gone,
     cell::Cell,
     change::RowChange,
@@ -72,6 +72,7 @@ pub(crate) struct EditMark {
 
 /// State of one table and its tab.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the tab")]
 pub(crate) struct Tab {
     pub(crate) spec: TabSpec,
     pub(crate) state: TableState,
@@ -128,8 +129,12 @@ pub(crate) struct Tab {
     pub(crate) paused: bool,
     /// Rows that were looked at by a read since the last triage.
     pub(crate) touched: BTreeSet<RowKey>,
+    /// Somebody asked for a look while one was under way, which may have come too early.
+    pub(crate) again: bool,
     /// Cells that a person wants to be as the database has them.
     pub(crate) reverts: BTreeSet<(RowKey, u16)>,
+    /// The same by their place, until it was read which rows these are.
+    pub(crate) asked: Vec<(RowIndex, u16)>,
     /// The first part of a tab that is read in two.
     #[cfg(feature = "mutants")]
     pub(crate) torn: Option<TabImage>,
@@ -169,7 +174,9 @@ impl Tab {
             read_at_us: 0,
             paused: false,
             touched: BTreeSet::new(),
+            again: false,
             reverts: BTreeSet::new(),
+            asked: Vec::new(),
             #[cfg(feature = "mutants")]
             torn: None,
         }
@@ -426,6 +433,7 @@ impl Tab {
         if self.base.get(key).is_some_and(|base| base.is_sheet(&cells)) {
             self.drift.remove(key);
             self.edits.remove(key);
+            self.reverts.retain(|(row, _)| row != key);
         } else {
             self.drift.insert(key.clone(), cells);
         }

@@ -198,6 +198,9 @@ impl Engine {
         let tab = &mut self.tabs[index];
         if !tab.stale {
             tab.stale = !take_part(tab, image, rows, (sequence, &mark));
+            if !tab.stale {
+                self.put_back_asked(index, Some(rows));
+            }
         }
     }
 
@@ -223,6 +226,12 @@ impl Engine {
                 self.record(table, frozen, now);
                 let met = found.resolved.into_iter();
                 self.close_conflicts(met.map(|id| (id, Outcome::GoneByItself)));
+                let tab = &mut self.tabs[index];
+                tab.stale = std::mem::take(&mut tab.again);
+                if let (true, Some(book)) = (found.active, self.book_with(index)) {
+                    self.is_worked_in(book, now);
+                }
+                self.put_back_asked(index, None);
             }
             Err(reason) => {
                 tab.stale = false;

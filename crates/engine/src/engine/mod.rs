@@ -285,7 +285,7 @@ impl Engine {
                 self.on_release(table, keys.as_deref(), approved);
             }
             Input::Repair { table, side } => self.on_repair(table, side),
-            Input::Revert { table, row, column } => self.on_revert(table, row, column),
+            Input::Revert { table, row, column } => self.on_revert(table, row, column, now),
             Input::Pause { table, paused } => self.on_pause(table, paused),
         }
     }
@@ -376,6 +376,10 @@ impl Engine {
 
     fn book_of(&self, tab: usize) -> Option<&Book> {
         self.books.iter().find(|book| book.tabs.contains(&tab))
+    }
+
+    fn book_with(&self, tab: usize) -> Option<usize> {
+        self.books.iter().position(|book| book.tabs.contains(&tab))
     }
 
     fn book_index(&self, spreadsheet: &str) -> Option<usize> {

@@ -285,8 +285,12 @@ impl Engine {
         let reads = self.in_parts(whole, &tabs, reads);
         let book = &mut self.books[index];
         if whole {
-            // Whatever the doorbells named is in it.
-            book.bells.clear();
+            // Whatever the doorbells named of these tabs is in it.
+            let read: Vec<i32> = tabs.iter().map(|tab| self.tabs[*tab].geometry.sheet_id).collect();
+            book.bells.retain(|bell| bell.sheet_id.is_some_and(|id| !read.contains(&id)));
+            for tab in &tabs {
+                self.tabs[*tab].again = false;
+            }
         }
         book.phase = Phase::Reading { what, tabs };
         book.reading_since = now;

@@ -9,7 +9,8 @@ use crate::{
     conflict::Outcome,
     door::Bell,
     key_index::Place,
-    merge::Side,
+    merge::{RowVerdict, Side, Verdict},
+    planner::verdict,
     state::{RowKey, StoreStep, TableState},
     tab::EditMark,
     time::Moment,
@@ -19,32 +20,50 @@ use crate::{
 const BELLS_MAX: usize = 32;
 /// More rows than this behind one doorbell, and the tab is read whole.
 const BELL_ROWS_MAX: u32 = 500;
+/// Cells of a tab that wait to be put back, at most.
+const REVERTS_MAX: usize = 64;
 /// After a doorbell the spreadsheet counts as being worked in for so long.
 const ACTIVE_FOR: Duration = Duration::from_mins(2);
 
 impl Engine {
     pub(super) fn on_sweep(&mut self) {
         for tab in &mut self.tabs {
-            tab.stale = true;
+            (tab.stale, tab.again) = (true, true);
         }
     }
 
     /// Something may have changed. What it is, is read from the sheet.
     pub(super) fn on_bell(&mut self, bell: Bell, now: Moment) {
         let Some(index) = self.book_index(&bell.spreadsheet) else { return };
+        self.is_worked_in(index, now);
         let book = &mut self.books[index];
-        book.active_until = now.after(ACTIVE_FOR);
         let small = bell.rows.is_some_and(|(_, count)| count <= BELL_ROWS_MAX);
         if small && bell.sheet_id.is_some() && book.bells.len() < BELLS_MAX {
             book.bells.push(bell);
             return;
         }
-        book.bells.clear();
+        // Of too many bells in several tabs, each tab is read whole.
+        let all = book.bells.len() >= BELLS_MAX;
+        let named = |id: i32| all || bell.sheet_id.is_none_or(|wanted| wanted == id);
+        book.bells.retain(|other| !other.sheet_id.is_some_and(named));
         for tab in book.tabs.clone() {
             let tab = &mut self.tabs[tab];
-            if bell.sheet_id.is_none_or(|id| tab.geometry.sheet_id == id) && !tab.geometry.missing {
-                tab.stale |= !tab.set_aside();
+            if named(tab.geometry.sheet_id) && !tab.geometry.missing {
+                let looked_at = !tab.set_aside();
+                tab.stale |= looked_at;
+                tab.again |= looked_at;
             }
+        }
+    }
+
+    /// People are at work in a spreadsheet: the next sweep comes sooner, and those after it.
+    pub(super) fn is_worked_in(&mut self, index: usize, now: Moment) {
+        self.books[index].active_until = now.after(ACTIVE_FOR);
+        let due = self.books[index].next_sweep;
+        if due > Moment::START {
+            self.plan_sweep(index, now, Duration::ZERO);
+            let book = &mut self.books[index];
+            book.next_sweep = book.next_sweep.min(due);
         }
     }
 
@@ -90,16 +109,52 @@ impl Engine {
         }
     }
 
-    /// The database's value goes back into a cell: as if nobody had ever entered anything else there.
-    pub(super) fn on_revert(&mut self, table: TableId, row: RowIndex, column: u16) {
+    /// The database's value goes back into a cell: as if nobody had ever entered anything else there. Which row it is, is read first.
+    pub(super) fn on_revert(&mut self, table: TableId, row: RowIndex, column: u16, now: Moment) {
+        let at_us = self.wall_clock(now);
         let Some(tab) = self.tab_mut(table) else { return };
-        let key = (tab.index.iter())
-            .find(|(_, place)| *place == Place::Row(row))
-            .map(|(key, _)| key.clone());
-        if let Some(key) = key {
-            tab.reverts.insert((key.clone(), column));
-            tab.pending.wake(&key);
-            self.revert_touched(table, &key);
+        if tab.set_aside() || tab.geometry.missing || tab.asked.len() >= REVERTS_MAX {
+            return;
+        }
+        tab.asked.push((row, column));
+        let (spreadsheet, sheet_id) = (tab.spec.spreadsheet.clone(), tab.geometry.sheet_id);
+        let bell =
+            Bell { spreadsheet, sheet_id: Some(sheet_id), rows: Some((row, 1)), who: None, at_us };
+        self.on_bell(bell, now);
+    }
+
+    /// The rows of cells that shall be put back are known now; all of the tab's, or those among the rows that were read.
+    pub(super) fn put_back_asked(&mut self, place: usize, read: Option<(RowIndex, u32)>) {
+        let is_read =
+            |row: RowIndex| read.is_none_or(|(from, count)| row >= from && row.0 - from.0 < count);
+        let tab = &mut self.tabs[place];
+        let (now, later) =
+            std::mem::take(&mut tab.asked).into_iter().partition(|(row, _)| is_read(*row));
+        tab.asked = later;
+        let table = tab.spec.table;
+        let cells: Vec<(RowIndex, u16)> = now;
+        for (row, column) in cells {
+            let tab = &self.tabs[place];
+            let Some(key) = (tab.index.iter())
+                .find(|(_, at)| *at == Place::Row(row))
+                .map(|(key, _)| key.clone())
+            else {
+                continue;
+            };
+            let view = tab.database_view(&key).flatten();
+            let differs = match verdict(tab, &key, view.as_deref()) {
+                RowVerdict::Cells(cells) => matches!(
+                    cells.get(usize::from(column)),
+                    Some(Verdict::ToDatabase(_) | Verdict::Held(_))
+                ),
+                _ => false,
+            };
+            if differs {
+                let tab = &mut self.tabs[place];
+                tab.reverts.insert((key.clone(), column));
+                tab.pending.wake(&key);
+                self.revert_touched(table, &key);
+            }
         }
     }
 
