@@ -33,6 +33,6 @@ fn the_configuration_of_the_containers_is_one_the_product_takes() {
             .replace("/run/secrets/db-password", &password)
             .replace("/var/lib/sheetwire/demo", &home.join("state").display().to_string()),
     );
-    let answer = home.ask(&["check", "--offline"], Duration::from_secs(30));
+    let answer = home.ask(&["check", "--offline"], Duration::from_mins(2));
     assert_eq!(answer.status.code(), Some(0), "{answer:?}");
 }

@@ -1,5 +1,7 @@
 //! Two processes where there may be one: on one data folder, and on copies of it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::{
     BOOK, SOON,
     rng::Rng,
@@ -30,11 +32,15 @@ fn shown(flavor: Flavor) -> (Stage, Home) {
     (stage, home)
 }
 
+/// Numbers of copies on the shared servers: two tests that gave the same one would throw each other's process out.
+static NEXT_ID: AtomicU32 = AtomicU32::new(4_711);
+
 /// A pipeline on a copy of the data folder of `home`, as a restored backup would be. With a number of its own the server lets both
 /// follow it, and it is left to the fence.
 fn copy_of(stage: &Stage, home: &Home) -> Home {
     let mut copy = stage.home();
-    copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4711");
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    copy.set("SHEETWIRE__MYSQL__SERVER_ID", &id.to_string());
     copy_tree(&home.join("state"), &copy.join("state"));
     copy
 }
@@ -142,11 +148,12 @@ fn of_two_processes_with_one_server_id_the_elder_ends_with_exit_5_and_a_sentence
     for flavor in Flavor::BOTH {
         let (stage, home) = shown(flavor);
         let mut copy = copy_of(&stage, &home);
-        copy.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).to_string();
+        copy.set("SHEETWIRE__MYSQL__SERVER_ID", &id);
         let mut running = copy.run();
         wait_idle(&copy, &mut running, SOON);
         let mut twin = copy_of(&stage, &home);
-        twin.set("SHEETWIRE__MYSQL__SERVER_ID", "4712");
+        twin.set("SHEETWIRE__MYSQL__SERVER_ID", &id);
         let mut younger = twin.run();
         assert_eq!(running.wait_exit(SOON), ANOTHER_INSTANCE, "{}", tail(&copy));
         let log = copy.log();

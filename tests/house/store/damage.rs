@@ -135,7 +135,7 @@ async fn the_store_of_another_pipeline_is_refused_and_left_alone() {
 
 /// Changes the first entry of the log whose key begins with `kind`, behind the back of the store.
 fn tamper(folder: &Path, kind: u8, change: impl Fn(&sled::Db, &[u8], Vec<u8>)) {
-    let db = wait_for(Duration::from_secs(20), "the log to be nobody's", || {
+    let db = wait_for(Duration::from_mins(2), "the log to be nobody's", || {
         sled::open(StoreFiles::of(folder).folder).ok()
     });
     let (key, value) = db.scan_prefix([kind]).next().unwrap().unwrap();

@@ -51,7 +51,7 @@ fn open(folder: &Path) -> SledStore {
 /// What opening came to, once the file is nobody's. A worker of sled may hold it for a moment after the store was dropped, and so may a
 /// program that another test is just starting: neither happens between two processes.
 fn once_free(open: impl Fn() -> Result<SledStore, Fault>) -> Result<SledStore, Fault> {
-    wait_for(Duration::from_secs(20), "the store to be nobody's", || match open() {
+    wait_for(Duration::from_mins(2), "the store to be nobody's", || match open() {
         Err(Fault::AnotherInstance(_)) => None,
         other => Some(other),
     })

@@ -116,7 +116,7 @@ impl Guarded {
         let mut answer = String::new();
         let _ = self.answers.read_line(&mut answer);
         if name == "STOP" {
-            wait_until(Duration::from_secs(10), "the process to stop", || {
+            wait_until(Duration::from_mins(1), "the process to stop", || {
                 self.state().is_none_or(|now| now == 'T')
             });
         }
@@ -134,14 +134,14 @@ impl Guarded {
     /// Kills the program as the kernel does when it is out of memory, and waits until it is gone.
     pub fn kill(&mut self) {
         self.signal("KILL");
-        self.wait_exit(Duration::from_secs(30));
+        self.wait_exit(Duration::from_mins(2));
     }
 
     /// Lets go without a word, as the kernel does for a test process that was killed, and returns once the
     /// guard has done its duty.
     pub fn abandon(mut self) {
         self.signals = None;
-        self.wait_exit(Duration::from_secs(30));
+        self.wait_exit(Duration::from_mins(2));
     }
 
     /// The letter of the process state, `None` when there is no such process.
