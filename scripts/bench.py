@@ -4,11 +4,17 @@ import argparse
 import json
 import pathlib
 import signal
+import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import demo
+
+# Rows that people type into.
+TYPED_ROWS = 200
+PAUSE = threading.Event()
 
 
 def usage(pid):
@@ -53,17 +59,104 @@ def drain(stage, rounds):
     }
 
 
+class Asking:
+    """A client of the server that stays connected: an answer takes about a millisecond."""
+
+    def __init__(self, server):
+        self.client = subprocess.Popen(server.client("-N", "-B", "--unbuffered"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def one(self, question):
+        self.client.stdin.write(question + ";\n")
+        self.client.stdin.flush()
+        return self.client.stdout.readline().rstrip("\n")
+
+    def close(self):
+        self.client.stdin.close()
+        self.client.wait()
+
+
+def percentile(values, part):
+    return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 3)
+
+
+def typed_to_committed(stage, ask, edits, patience):
+    """Seconds from a person's typing to the committed row, one edit after the other."""
+    took = []
+    for number in range(edits):
+        row, word = 2 + number * 37 % TYPED_ROWS, f"typed {time.monotonic_ns()}"
+        key = stage.grid_key(row)
+        begun = time.monotonic()
+        stage.human("demo-shop", act="type", tab="Orders", cell=f"F{row}", text=word)
+        while ask.one(f"SELECT note FROM shop.orders WHERE id={key}") != word:
+            if time.monotonic() - begun > patience:
+                raise SystemExit(f"{word!r} did not reach row {key} in {patience} s")
+        took.append(time.monotonic() - begun)
+    return took
+
+
+def typists(stage, people, seconds):
+    """So many people type at once, each into rows of its own; gives the number of edits."""
+    edits, end = [0] * people, time.monotonic() + seconds
+
+    def type_on(person):
+        number = 0
+        while time.monotonic() < end:
+            row = 2 + (person + people * number) % TYPED_ROWS
+            stage.human("demo-shop", act="type", tab="Orders", cell=f"F{row}", text=f"{person} typed {number}")
+            number += 1
+            edits[person] = number
+            PAUSE.wait(0.5)
+
+    threads = [threading.Thread(target=type_on, args=(person,)) for person in range(people)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(edits)
+
+
+def calls(stage):
+    """Calls so far that Google counts."""
+    return sum(call["kind"] in ("read", "write") for call in demo.http("GET", f"{stage.url}/emulator/log?limit=50000")["calls"])
+
+
+def two_way(stage, people):
+    stage.start()
+    stage.in_step()
+    stage.server.sql(f"USE shop; INSERT INTO orders (customer_id,status,total) SELECT 1+MOD(n,3),'new',n FROM"
+                     f" (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM s WHERE n<{TYPED_ROWS}) SELECT n FROM s) AS numbers;")
+    stage.in_step()
+    stage.fault(fault="slow", for_ms=250, times=1_000_000)
+    ask = Asking(stage.server)
+    bell = typed_to_committed(stage, ask, 100, 60)
+    stage.in_step()
+    before, begun = calls(stage), time.monotonic()
+    edits = typists(stage, people, 30)
+    stage.in_step(300)
+    lasted, used = time.monotonic() - begun, calls(stage) - before
+    demo.http("POST", f"{stage.url}/emulator/spreadsheets/demo-shop/script/firing", {"on": False})
+    sweep = typed_to_committed(stage, ask, 10, 300)
+    stage.in_step(300)
+    ask.close()
+    return {
+        "flavor": stage.flavor, "typed_to_committed_p50_s": percentile(bell, 0.5), "typed_to_committed_p99_s": percentile(bell, 0.99),
+        "sweep_only_p50_s": percentile(sweep, 0.5), "sweep_only_max_s": percentile(sweep, 1.0),
+        "typists": people, "edits": edits, "edits_per_second_until_equal": round(edits / lasted, 1), "api_calls_per_edit": round(used / edits, 3),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
-    parser.add_argument("what", choices=["drain"])
+    parser.add_argument("what", choices=["drain", "two-way"])
     parser.add_argument("--flavor", choices=["mysql", "mariadb"], default="mysql")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--typists", type=int, default=20)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     demo.TARGET = demo.TARGET.parent / "release"
     stage = demo.Stage(options.flavor, 1)
     try:
-        figures = drain(stage, options.rounds)
+        figures = drain(stage, options.rounds) if options.what == "drain" else two_way(stage, options.typists)
     finally:
         stage.stop()
     if options.json:

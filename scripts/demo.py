@@ -272,6 +272,11 @@ credentials_file = "{key}"
         grid = http("GET", f"{self.url}/emulator/spreadsheets/demo-stock/grid?tab=Stock&from=1&rows=60000")
         return sum(str((row or [{}])[0].get("v", "")).startswith("BULK-") for row in grid["rows"])
 
+    def grid_key(self, row):
+        """What stands in the first column of a row of Orders."""
+        grid = http("GET", f"{self.url}/emulator/spreadsheets/demo-shop/grid?tab=Orders&from={row - 1}&rows=1")
+        return grid["rows"][0][0]["v"]
+
     def compare(self, table):
         """Asks the oracle, which shares no code with sheetwire."""
         book, tab = TABLES[table]
