@@ -55,7 +55,8 @@ impl Memory {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
             Err(error) => return Err(error),
         };
-        let not_before_s = if read.is_some() { i64::MIN } else { now_s };
+        // A part of this second was before us.
+        let not_before_s = if read.is_some() { i64::MIN } else { now_s + 1 };
         let mut known = read.unwrap_or_default();
         known.retain(|_, at_s| holds(*at_s, now_s));
         let file = write_anew(&path, &known)?;
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn a_request_counts_once_also_after_a_restart() {
         let folder = folder("memory");
-        let mut memory = Memory::open(&folder, NOW).unwrap();
+        let mut memory = Memory::open(&folder, NOW - 1).unwrap();
         assert_eq!(memory.take(("a", NOW), NOW, true).unwrap(), Taken::New);
         assert_eq!(memory.take(("a", NOW), NOW + 1, true).unwrap(), Taken::Replayed);
         assert_eq!(memory.take(("b", NOW), NOW, false).unwrap(), Taken::New);
@@ -168,8 +169,8 @@ mod tests {
                 fs::write(folder.join("doorbells"), damage).unwrap();
             }
             let mut memory = Memory::open(&folder, NOW).unwrap();
-            assert_eq!(memory.take(("x", NOW - 1), NOW, true).unwrap(), Taken::Replayed);
-            assert_eq!(memory.take(("y", NOW), NOW, true).unwrap(), Taken::New);
+            assert_eq!(memory.take(("x", NOW), NOW, true).unwrap(), Taken::Replayed);
+            assert_eq!(memory.take(("y", NOW + 1), NOW, true).unwrap(), Taken::New);
         }
         fs::remove_dir_all(folder).unwrap();
     }
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn what_cannot_be_replayed_any_more_is_forgotten_and_the_file_stays_small() {
         let folder = folder("oblivion");
-        let mut memory = Memory::open(&folder, NOW).unwrap();
+        let mut memory = Memory::open(&folder, NOW - 1).unwrap();
         for number in 0..5_000 {
             let at = NOW + number;
             assert_eq!(memory.take((&number.to_string(), at), at, false).unwrap(), Taken::New);

@@ -6,15 +6,26 @@
     reason = "a broken set-up fails the test that needs it"
 )]
 
+mod client;
+mod rate;
+mod refused;
+mod replay;
+mod rotation;
 mod script;
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use sheets_emulator::script::{Call, Source};
+
+use self::client::{Request, now_s};
 
 use crate::{
     slice::{BOOK, LONG, Mapped, Stage},
-    support::{servers::{Flavor, free_port}, sheetwire::Running},
+    support::{
+        servers::{Flavor, free_port},
+        sheetwire::Running,
+    },
 };
 
 const CODE: &str = include_str!("../../../apps-script/Code.gs");
@@ -60,6 +71,44 @@ impl House {
         running
     }
 
+    /// Starts it where the sides need not be equal, and waits until it has come to rest.
+    fn run_to_rest(&self) -> Running<'_> {
+        let running = self.stage.run();
+        self.stage.wait_status("rest", |status| {
+            status["idle"] == true && status["writer"]["phase"] == "ready"
+        });
+        running
+    }
+
+    /// What the script would send from the tab of the table.
+    fn body(&self, verb: &str, range: &str) -> Value {
+        let book = self.stage.emulator().spreadsheet(BOOK).unwrap();
+        json!({
+            "verb": verb, "spreadsheet": BOOK, "sheet": book.sheet_titled("Tab t").unwrap().id,
+            "tab": "Tab t", "range": range, "kind": "edit", "at": now_s() * 1_000, "user": "ann@example.org",
+        })
+    }
+
+    /// A request as the script would sign it now.
+    fn request(&self, verb: &str, range: &str) -> Request {
+        Request::new(SECRET, &self.body(verb, range).to_string())
+    }
+
+    /// Sends it; gives status and sentence.
+    #[track_caller]
+    fn send(&self, request: &Request) -> (u16, String) {
+        request.send(self.port).unwrap_or_else(|why| panic!("{why}\n{}", self.stage.home.log()))
+    }
+
+    /// Sends what must be refused like this, and makes sure that the next ring is taken all the same.
+    #[track_caller]
+    fn refuses(&self, request: &Request, status: u16, words: &str) {
+        let (code, sentence) = self.send(request);
+        assert_eq!(code, status, "{sentence}\n{}", self.stage.home.log());
+        assert!(sentence.contains(words), "{sentence}");
+        assert_eq!(self.send(&self.request("ring", "B2")).0, 200);
+    }
+
     /// Somebody installs the shipped script and runs `setup`.
     fn install_script(&self) {
         let properties = BTreeMap::from([
@@ -72,23 +121,26 @@ impl House {
             properties: Some(properties),
         };
         self.stage.emulator().install_script(BOOK, source).unwrap();
-        self.chooses("setup", "A1", None);
+        self.chooses("setup", ("Tab t", "A1"), None);
     }
 
     /// A person chooses an item of the menu while this cell is the current one, and must see this sentence.
     #[track_caller]
-    fn chooses(&self, function: &str, cell: &str, sentence: Option<&str>) {
+    fn chooses(&self, function: &str, (tab, cell): (&str, &str), sentence: Option<&str>) {
         let call = Call {
             function: function.to_owned(),
-            tab: Some("Tab t".to_owned()),
+            tab: Some(tab.to_owned()),
             cell: Some(cell.to_owned()),
             user: None,
         };
-        let tab = self.stage.emulator().spreadsheet(BOOK).unwrap();
-        assert!(tab.sheet_titled("Tab t").is_some());
         let done = self.stage.google.wait(self.stage.emulator().run_script(BOOK, call)).unwrap();
         let shown: Vec<&str> = done.alerts.iter().map(|alert| alert.text.as_str()).collect();
-        assert_eq!(shown, sentence.into_iter().collect::<Vec<_>>(), "{done:#?}\n{}", self.stage.home.log());
+        assert_eq!(
+            shown,
+            sentence.into_iter().collect::<Vec<_>>(),
+            "{done:#?}\n{}",
+            self.stage.home.log()
+        );
         assert_eq!(done.error, None, "{function}");
     }
 

@@ -41,21 +41,31 @@ fn every_item_of_the_menu_answers_and_revert_puts_the_value_back(flavor: Flavor)
     let stage = &house.stage;
     let mut running = house.run();
     house.install_script();
-    house.chooses("isUpToDate", "A1", Some("Up to date: 3 rows, nothing is under way."));
-    house.chooses("explainCell", "B3", Some("Column name of row 2: in step.\nBoth hold “two”."));
-    house.chooses("explainCell", "E3", Some("This column is yours: sheetwire does not touch it."));
-    house.chooses("showConflicts", "A1", Some("There is no open conflict in this tab."));
-    house.chooses("revertCell", "B3", Some("This cell holds the database's value already."));
-    house.chooses("syncNow", "B3", Some("sheetwire looks through this tab now"));
+    let says = |item, cell, sentence| house.chooses(item, ("Tab t", cell), Some(sentence));
+    let in_step = "Up to date: 3 rows, nothing is under way.";
+    says("isUpToDate", "A1", in_step);
+    says("explainCell", "B3", "Column name of row 2: in step.\nBoth hold “two”.");
+    says("showConflicts", "A1", "There is no open conflict in this tab.");
+    says("revertCell", "B3", "This cell holds the database's value already.");
+    says("revertCell", "B1", "This cell is none of the database's: there is nothing to put back.");
+    says("syncNow", "B3", "sheetwire looks through this tab now");
+    let no_table = "sheetwire keeps no table in this tab.";
+    stage.emulator().human(BOOK, &HumanAct::AddTab { title: "Own".to_owned() }).unwrap();
+    for item in ["isUpToDate", "explainCell", "showConflicts", "revertCell"] {
+        house.chooses(item, ("Own", "B2"), Some(no_table));
+    }
     stage.types("C2", "5000");
-    stage.wait_status("the refusal", |status| status["tables"][0]["refused"] == 1);
-    house.chooses("isUpToDate", "A1", Some("3 rows. 1 refused by the database, 1 open conflicts."));
-    house.chooses("showConflicts", "A1", Some("?"));
-    house.chooses("explainCell", "C2", Some("?"));
-    let back = "The database's value, “10.5”, is coming back into this cell.";
-    house.chooses("revertCell", "C2", Some(back));
+    stage.wait_status("the refusal", |status| {
+        status["tables"][0]["refused"] == 1 && status["idle"] == true
+    });
+    says("isUpToDate", "A1", "3 rows. 1 row is refused by the database, 1 conflict is open.");
+    let open = "1 open in this tab:\n1. row 1, amount (constraint refused): check 'small' does not allow it";
+    says("showConflicts", "A1", open);
+    let refused = "Column amount of row 1: the database refuses it: check 'small' does not allow it.\nDatabase: “10.5”\nSheet: “5000”\nConflict 1 is open about it.";
+    says("explainCell", "C2", refused);
+    says("revertCell", "C2", "The database's value, “10.5”, is coming back into this cell.");
     stage.wait_equal(&mut running);
     assert_eq!(stage.grid(BOOK, "'Tab t'!C2"), [[json!(10.5)]]);
-    house.chooses("isUpToDate", "A1", Some("Up to date: 3 rows, nothing is under way."));
+    says("isUpToDate", "A1", in_step);
     assert_eq!(running.terminate(LONG), 0);
 }
