@@ -94,10 +94,16 @@ fn standing(engine: &Engine, table: TableId) -> Said {
 
 /// While everything rests, a row that differs is one that waits for a person, and is counted as that.
 fn waits_for(tab: &TabStatus, rests: bool) -> Vec<String> {
+    // In a two-way tab these are rows that differ, whichever side moves.
+    let pending = if tab.inbound {
+        ["row is on its way", "rows are on their way"]
+    } else {
+        ["row is on its way into the sheet", "rows are on their way into the sheet"]
+    };
     let moves = [
-        (tab.pending, ["on its way into the sheet", "on their way into the sheet"]),
-        (tab.due, ["on its way into the database", "on their way into the database"]),
-        (tab.repairs, ["being put back where it was", "being put back where they were"]),
+        (tab.pending, pending),
+        (tab.due, ["row waits for the database", "rows wait for the database"]),
+        (tab.repairs, ["row is being put back", "rows are being put back"]),
     ];
     let waits = [
         (tab.drafts, ["new row is not complete yet", "new rows are not complete yet"]),
@@ -269,8 +275,11 @@ mod tests {
         let tab = TabStatus { pending: 1, repairs: 2, refused: 1, open: 2, ..TabStatus::default() };
         let waits = ["1 row is refused by the database", "2 conflicts are open"];
         assert_eq!(waits_for(&tab, true), waits);
-        let moves = ["1 on its way into the sheet", "2 being put back where they were"];
+        let moves = ["1 row is on its way into the sheet", "2 rows are being put back"];
         assert_eq!(waits_for(&tab, false), [moves, waits].concat());
+        let both_ways = TabStatus { inbound: true, due: 1, ..tab };
+        let moves = ["1 row is on its way", "1 row waits for the database"];
+        assert_eq!(waits_for(&both_ways, false)[..2], moves);
     }
 
     #[test]

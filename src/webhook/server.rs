@@ -269,7 +269,7 @@ async fn remember(
     match taken.map_err(|error| trouble(error.to_string()))? {
         Taken::New => Ok(()),
         Taken::Replayed => {
-            let message = "this request was answered before";
+            let message = "this request was answered before, or may have been";
             Err(refusal(StatusCode::CONFLICT, "replayed", message))
         }
         Taken::Full => {

@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod port;
 mod rate;
 mod refused;
 mod replay;
@@ -25,6 +26,7 @@ use crate::{
     support::{
         servers::{Flavor, free_port},
         sheetwire::Running,
+        wait::wait_until,
     },
 };
 
@@ -68,6 +70,7 @@ impl House {
     fn run(&self) -> Running<'_> {
         let mut running = self.stage.run();
         self.stage.wait_equal(&mut running);
+        wait_next_second();
         running
     }
 
@@ -77,6 +80,7 @@ impl House {
         self.stage.wait_status("rest", |status| {
             status["idle"] == true && status["writer"]["phase"] == "ready"
         });
+        wait_next_second();
         running
     }
 
@@ -152,4 +156,10 @@ impl House {
         let told = |bell: sheets_emulator::script::Bell| (bell.kind.unwrap(), bell.status.unwrap());
         emulator.bells().all().into_iter().map(told).collect()
     }
+}
+
+/// Where nobody knows what was taken before, what is signed in the second of the start is not taken.
+fn wait_next_second() {
+    let start = now_s();
+    wait_until(LONG, "the next second", || now_s() > start);
 }

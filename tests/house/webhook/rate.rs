@@ -133,7 +133,11 @@ fn a_ring_is_answered_while_the_database_does_not() {
         let (code, sentence) = house.send(&house.request("status", "B2"));
         assert_eq!(code, 200, "{sentence}");
     }
-    house.stage.wait_status("the edit to wait", |status| status["tables"][0]["due"] == 1);
+    house.stage.wait_status("the edit to wait for the database", |status| {
+        status["writer"]["phase"] == "writing"
+    });
+    let standing = house.send(&house.request("status", "B2"));
+    assert_eq!(standing, (200, "3 rows. 1 row is on its way.".to_owned()));
     let (code, sentence) = house.send(&house.request("explain", "B2"));
     let waits = "Column name of row 1: your value is on its way into the database.\nDatabase: “one”\nSheet: “frozen”";
     assert_eq!((code, sentence.as_str()), (200, waits));
