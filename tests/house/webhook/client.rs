@@ -1,6 +1,7 @@
 //! A sender of doorbells that shares no code with the script or the webhook, byte for byte in the hands of the test.
 
 use std::{
+    fmt::Write as _,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
     sync::atomic::{AtomicU64, Ordering},
@@ -50,7 +51,8 @@ impl Request {
         let hex: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let mut head = format!("{} /bell HTTP/1.1\r\nHost: sheetwire\r\n", self.method);
         if !self.unsigned {
-            head += &format!(
+            let _ = write!(
+                head,
                 "X-Sheetwire-Timestamp: {}\r\nX-Sheetwire-Edit: {}\r\nX-Sheetwire-Signature: v1={}\r\n",
                 self.at_s,
                 self.id,
@@ -67,9 +69,10 @@ impl Request {
     /// Sends all of it at once and returns status and sentence.
     pub(super) fn send(&self, port: u16) -> Result<(u16, String), String> {
         let mut stream = connect(port)?;
-        let body = match self.chunked {
-            true => format!("{:x}\r\n{}\r\n0\r\n\r\n", self.body.len(), self.body),
-            false => self.body.clone(),
+        let body = if self.chunked {
+            format!("{:x}\r\n{}\r\n0\r\n\r\n", self.body.len(), self.body)
+        } else {
+            self.body.clone()
         };
         let all = self.head() + &body;
         stream.write_all(all.as_bytes()).map_err(|error| format!("sending: {error}"))?;
@@ -127,6 +130,6 @@ fn parse(text: &str) -> Result<(u16, String), String> {
         return Ok((status, String::new()));
     }
     let body: Value = serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))?;
-    assert_eq!(body["ok"], status == 200 && body["ok"] == true, "{body}");
+    assert!(status == 200 || body["ok"] == false, "{status}: {body}");
     Ok((status, body["message"].as_str().unwrap().to_owned()))
 }

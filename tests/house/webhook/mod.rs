@@ -17,7 +17,7 @@ mod script;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sheets_emulator::script::{Call, Source};
+use sheets_emulator::script::{Bell, Call, ScriptState, Source};
 
 use self::client::{Request, now_s};
 
@@ -113,6 +113,17 @@ impl House {
         assert_eq!(self.send(&self.request("ring", "B2")).0, 200);
     }
 
+    /// How often this reason was counted since the start of the last process that said so.
+    fn refused(&self, reason: &str) -> usize {
+        let log = self.stage.home.log();
+        let lines = log.lines().filter_map(|line| line.split_once("doorbells refused: "));
+        let counts = lines.flat_map(|(_, counts)| counts.split(", ")).filter_map(|count| {
+            let (_, total) = count.strip_prefix(reason)?.split_once("(since the start ")?;
+            total.split(')').next()?.parse().ok()
+        });
+        counts.last().unwrap_or_default()
+    }
+
     /// Somebody installs the shipped script and runs `setup`.
     fn install_script(&self) {
         let properties = BTreeMap::from([
@@ -151,9 +162,9 @@ impl House {
     /// Waits until every trigger that fired has rung; gives kind and answer of each ring since the start.
     fn rings(&self) -> Vec<(String, u16)> {
         let emulator = self.stage.emulator();
-        let idle = emulator.wait_script(BOOK, LONG, |script| script.is_idle());
+        let idle = emulator.wait_script(BOOK, LONG, ScriptState::is_idle);
         self.stage.google.wait(idle).unwrap();
-        let told = |bell: sheets_emulator::script::Bell| (bell.kind.unwrap(), bell.status.unwrap());
+        let told = |bell: Bell| (bell.kind.unwrap(), bell.status.unwrap());
         emulator.bells().all().into_iter().map(told).collect()
     }
 }

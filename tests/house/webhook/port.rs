@@ -33,7 +33,7 @@ impl House {
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(!text.contains("canary"), "{text}");
         let lines: Vec<&str> = text.lines().collect();
-        let about = |line: &str| line.contains("webhook");
+        let about = |line: &str| line.contains("webhook") && !line.contains("-> ");
         let mut said = Vec::new();
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| about(line)) {
             said.push(line.split_whitespace().collect::<Vec<_>>().join(" "));

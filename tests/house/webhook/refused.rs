@@ -23,14 +23,7 @@ fn refused(
         house.refuses(request, status, words);
     }
     assert_eq!(running.terminate(LONG), 0);
-    let counted = format!("{reason} {} (since the start {0})", requests.len());
-    let log = house.stage.home.log();
-    let said = if requests.len() == 1 {
-        log.contains(&counted)
-    } else {
-        log.contains(&format!("(since the start {})", requests.len())) && log.contains(reason)
-    };
-    assert!(said, "not {counted:?} in {log}");
+    assert_eq!(house.refused(reason), requests.len(), "{}", house.stage.home.log());
 }
 
 #[test]
