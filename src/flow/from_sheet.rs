@@ -78,37 +78,52 @@ fn standing(engine: &Engine, table: TableId) -> Said {
         return no("This tab rests: somebody has paused it.");
     }
     if tab.state != "live" {
-        return no(format!("This tab is being filled; {} rows are there so far.", tab.rows));
+        let rows = counted(tab.rows, ["row is", "rows are"]);
+        return no(format!("This tab is being filled; {rows} there so far."));
     }
     if tab.inbound && tab.due > 0 && status.writer.waits.is_some() {
-        return no(format!(
-            "{} changed rows wait for the database, which cannot be written just now.",
-            tab.due
-        ));
+        let rows = counted(tab.due, ["changed row waits", "changed rows wait"]);
+        return no(format!("{rows} for the database, which cannot be written just now."));
     }
-    let parts = waits_for(tab);
+    let parts = waits_for(tab, status.idle);
     if parts.is_empty() {
-        return yes(format!("Up to date: {} rows, nothing is under way.", tab.rows));
+        return yes(format!("Up to date: {}, nothing is under way.", counted(tab.rows, ROWS)));
     }
     Said {
-        ok: tab.due + tab.pending == 0,
-        message: format!("{} rows. {}.", tab.rows, parts.join(", ")),
+        ok: status.idle || tab.due + tab.pending == 0,
+        message: format!("{}. {}.", counted(tab.rows, ROWS), parts.join(", ")),
     }
 }
 
-fn waits_for(tab: &TabStatus) -> Vec<String> {
-    let counts = [
-        (tab.pending, "on their way into the sheet"),
-        (tab.due, "on their way into the database"),
-        (tab.repairs, "being put back where they were"),
-        (tab.drafts, "new rows are not complete yet"),
-        (tab.refused, "refused by the database"),
-        (tab.held, "held until somebody decides"),
-        (tab.frozen, "keys stand in several rows"),
-        (tab.open, "open conflicts"),
+/// While everything rests, a row that differs is one that waits for a person, and is counted as that.
+fn waits_for(tab: &TabStatus, rests: bool) -> Vec<String> {
+    // In a two-way tab these are rows that differ, whichever side moves.
+    let pending = if tab.inbound {
+        ["row is on its way", "rows are on their way"]
+    } else {
+        ["row is on its way into the sheet", "rows are on their way into the sheet"]
+    };
+    let moves = [
+        (tab.pending, pending),
+        (tab.due, ["row waits for the database", "rows wait for the database"]),
+        (tab.repairs, ["row is being put back", "rows are being put back"]),
     ];
-    let some = counts.into_iter().filter(|(count, _)| *count > 0);
-    some.map(|(count, what)| format!("{count} {what}")).collect()
+    let waits = [
+        (tab.drafts, ["new row is not complete yet", "new rows are not complete yet"]),
+        (tab.refused, ["row is refused by the database", "rows are refused by the database"]),
+        (tab.held, ["row is held until somebody decides", "rows are held until somebody decides"]),
+        (tab.frozen, ["key stands in several rows", "keys stand in several rows"]),
+        (tab.open, ["conflict is open", "conflicts are open"]),
+    ];
+    let moves = moves.into_iter().filter(|_| !rests);
+    let some = moves.chain(waits).filter(|(count, _)| *count > 0);
+    some.map(|(count, words)| counted(count, words)).collect()
+}
+
+const ROWS: [&str; 2] = ["row", "rows"];
+
+fn counted(count: usize, [one, several]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 fn conflicts(engine: &Engine, table: TableId) -> Said {
@@ -256,6 +271,18 @@ mod tests {
         assert!(explained(&own, &[]).contains("is yours"));
         let draft = explained(&found(CellState::Draft("'name' is missing".into())), &[]);
         assert_eq!(draft, "This row is not in the database yet: 'name' is missing.");
+    }
+
+    #[test]
+    fn what_waits_for_a_person_is_not_said_to_be_on_its_way() {
+        let tab = TabStatus { pending: 1, repairs: 2, refused: 1, open: 2, ..TabStatus::default() };
+        let waits = ["1 row is refused by the database", "2 conflicts are open"];
+        assert_eq!(waits_for(&tab, true), waits);
+        let moves = ["1 row is on its way into the sheet", "2 rows are being put back"];
+        assert_eq!(waits_for(&tab, false), [moves, waits].concat());
+        let both_ways = TabStatus { inbound: true, due: 1, ..tab };
+        let moves = ["1 row is on its way", "1 row waits for the database"];
+        assert_eq!(waits_for(&both_ways, false)[..2], moves);
     }
 
     #[test]

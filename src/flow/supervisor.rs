@@ -26,8 +26,14 @@ impl Supervisor {
     }
 
     /// Waits until the task called `main` has ended, or any task with a fault; then the rest is cancelled, which is safe at any point: a
-    /// kill would be, too.
+    /// kill would be, too. Returns when all of them are gone.
     pub async fn wait_for(mut self, main: &str) -> Result<(), Fault> {
+        let ended = self.first_end(main).await;
+        self.tasks.shutdown().await;
+        ended
+    }
+
+    async fn first_end(&mut self, main: &str) -> Result<(), Fault> {
         while let Some(ended) = self.tasks.join_next().await {
             match ended {
                 Ok((name, Ok(()))) if name == main => return Ok(()),

@@ -95,10 +95,11 @@ pub async fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(listen).await
 }
 
-/// Serves until it is dropped. `SIGHUP` has the secrets read again.
+/// Serves until it is dropped; the last thing it does is to say what it refused. `SIGHUP` has the secrets read again.
 pub async fn serve(listener: TcpListener, hall: Arc<Hall>) {
     let router = Router::new().fallback(any(door)).with_state(hall.clone());
     let mut connections = JoinSet::new();
+    let _last = LastWord(hall.clone());
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         tracing::error!("doorbells: SIGHUP cannot be caught on this system; not listening");
         return;
@@ -123,6 +124,15 @@ pub async fn serve(listener: TcpListener, hall: Arc<Hall>) {
 
 /// What was refused and not said yet is said when nothing has happened for so long.
 const SAY_EVERY: Duration = Duration::from_secs(15);
+
+/// Says what was refused and not said yet when the server is dropped.
+struct LastWord(Arc<Hall>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        say(self.0.refusals.rest());
+    }
+}
 
 fn say(line: Option<String>) {
     if let Some(line) = line {
@@ -272,7 +282,7 @@ async fn remember(
     match taken.map_err(|error| trouble(error.to_string()))? {
         Taken::New(_) => Ok(()),
         Taken::Replayed => {
-            let message = "this request was answered before";
+            let message = "this request was answered before, or may have been";
             Err(refusal(StatusCode::CONFLICT, "replayed", message))
         }
         Taken::Unsure => {

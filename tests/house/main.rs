@@ -7,8 +7,10 @@ mod kills;
 mod mysql_door;
 mod servers;
 mod sheets_door;
+#[macro_use]
 mod slice;
 mod store;
 mod support;
 mod support_claims;
 mod web_grid;
+mod webhook;

@@ -1,9 +1,10 @@
-//! `sheetwire check`: data folder, server, grants, variables, tables and spreadsheets, before anything is written but the probe's hidden
+//! `sheetwire check`: data folder, doorbell, server, grants, variables, tables and spreadsheets, before anything is written but the probe's hidden
 //! tab. What is wrong on one side hides nothing of the other.
 
 mod folder;
 mod google;
 mod server;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ pub(super) async fn check(config: Config, offline: bool, json: bool) -> Result<E
     if !offline {
         let clock = Clock::start();
         let kept = folder::look(&config, &mut findings).await;
+        webhook::look(&config, kept.runs, &mut findings).await;
         let tables = server::look(&config, &kept, &mut findings).await;
         google::look(&config, (&clock, &kept, &tables), &mut findings).await;
     }

@@ -60,15 +60,15 @@ use crate::support::{
 };
 
 /// Virtual seconds in a real one, for sheetwire and for the emulator; sheetwire's clock can be hurried in test builds only.
-const RATE: u32 = if cfg!(feature = "testing") { 20 } else { 1 };
+pub(crate) const RATE: u32 = if cfg!(feature = "testing") { 20 } else { 1 };
 
 /// How long a test waits for something that must happen.
-const LONG: Duration = Duration::from_mins(3);
-const BOOK: &str = "book";
+pub(crate) const LONG: Duration = Duration::from_mins(3);
+pub(crate) const BOOK: &str = "book";
 
 /// A mapped table: where it goes.
 #[derive(Debug, Clone)]
-struct Mapped {
+pub(crate) struct Mapped {
     table: String,
     book: String,
     tab: String,
@@ -80,7 +80,7 @@ struct Mapped {
 }
 
 impl Mapped {
-    fn new(table: &str, columns: &[&str]) -> Self {
+    pub(crate) fn new(table: &str, columns: &[&str]) -> Self {
         Self {
             table: table.to_owned(),
             book: BOOK.to_owned(),
@@ -93,7 +93,7 @@ impl Mapped {
     }
 
     /// The same table both ways, with further keys.
-    fn both_ways(self, keys: &str) -> Self {
+    pub(crate) fn both_ways(self, keys: &str) -> Self {
         Self { keys: format!("direction = \"both\"\n{keys}\n"), ..self }
     }
 
@@ -117,31 +117,31 @@ impl Mapped {
 
 /// Everything of one pipeline.
 #[derive(Debug)]
-struct Stage {
-    google: Google,
-    home: Home,
-    db: Database,
+pub(crate) struct Stage {
+    pub(crate) google: Google,
+    pub(crate) home: Home,
+    pub(crate) db: Database,
     tables: Vec<Mapped>,
     /// Port sheetwire connects to; a proxy's, where one stands between.
-    port: u16,
+    pub(crate) port: u16,
     /// Further sections of the configuration.
-    settings: String,
+    pub(crate) settings: String,
     /// Where sheetwire thinks Google is.
     endpoint: String,
 }
 
 impl Stage {
     /// On the shared server, in a database of its own.
-    fn new(flavor: Flavor, tables: &[Mapped]) -> Self {
+    pub(crate) fn new(flavor: Flavor, tables: &[Mapped]) -> Self {
         Self::on(Server::shared(flavor).database("slice"), tables, RATE)
     }
 
     /// At real time: nothing happens for a minute but what the test does.
-    fn slow(flavor: Flavor, tables: &[Mapped]) -> Self {
+    pub(crate) fn slow(flavor: Flavor, tables: &[Mapped]) -> Self {
         Self::on(Server::shared(flavor).database("slice"), tables, 1)
     }
 
-    fn on(db: Database, tables: &[Mapped], rate: u32) -> Self {
+    pub(crate) fn on(db: Database, tables: &[Mapped], rate: u32) -> Self {
         let mut books: Vec<&str> = tables.iter().map(|table| table.book.as_str()).collect();
         books.sort_unstable();
         books.dedup();
@@ -156,7 +156,7 @@ impl Stage {
     }
 
     /// The configuration as it is written.
-    fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         let path = |name: &str| self.home.join(name).display().to_string();
         let mut text = format!(
             "name = \"{}\"\ndata_dir = \"{}\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n\
@@ -177,7 +177,7 @@ impl Stage {
     }
 
     /// Writes the configuration and starts `sheetwire run`.
-    fn run(&self) -> Running<'_> {
+    pub(crate) fn run(&self) -> Running<'_> {
         self.home.configure(&self.config());
         self.home.run()
     }
@@ -189,12 +189,12 @@ impl Stage {
         (code, self.home.log()[before..].to_owned())
     }
 
-    fn emulator(&self) -> &Emulator {
+    pub(crate) fn emulator(&self) -> &Emulator {
         self.google.emulator()
     }
 
     /// What the control socket says; none when nobody answers, or it is only starting.
-    fn status(&self) -> Option<Value> {
+    pub(crate) fn status(&self) -> Option<Value> {
         let mut socket = UnixStream::connect(self.home.join("state/control.sock")).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
         socket.write_all(b"{\"ask\":\"status\"}\n").ok()?;
@@ -204,12 +204,12 @@ impl Stage {
         answer.get_mut("status").map(Value::take)
     }
 
-    fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.status().is_some_and(|status| status["idle"] == true)
     }
 
     #[track_caller]
-    fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         wait_for(LONG * 2, what, || {
             let status = self.status();
@@ -226,7 +226,7 @@ impl Stage {
 
     /// Waits until the oracle finds every table equal to its tab, and sheetwire has nothing left to do.
     #[track_caller]
-    fn wait_equal(&self, running: &mut Running<'_>) {
+    pub(crate) fn wait_equal(&self, running: &mut Running<'_>) {
         let start = Instant::now();
         for mapped in &self.tables {
             wait_until(LONG * 2, &format!("{} to be equal", mapped.table), || {
@@ -282,7 +282,7 @@ impl Stage {
     }
 
     /// What a range holds: formulas as formulas, row by row.
-    fn grid(&self, book: &str, range: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn grid(&self, book: &str, range: &str) -> Vec<Vec<Value>> {
         self.rendered(book, range, "FORMULA")
     }
 

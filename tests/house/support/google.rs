@@ -13,7 +13,7 @@ pub const ACCOUNT: &str = "sheetwire@sheets-emulator.iam.gserviceaccount.com";
 pub struct Google {
     emulator: Emulator,
     // After the emulator, which lives on it.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Google {
@@ -25,12 +25,17 @@ impl Google {
         for id in spreadsheets {
             emulator.add_spreadsheet(id, id).unwrap();
         }
-        Self { emulator, _runtime: runtime }
+        Self { emulator, runtime }
     }
 
     /// The emulator itself: people, faults, log, quota.
     pub fn emulator(&self) -> &Emulator {
         &self.emulator
+    }
+
+    /// Waits for what the emulator does in its own time: runs of a script.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// `http://127.0.0.1:port`, without a slash at the end.

@@ -138,6 +138,31 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// TCP ports that it listens on now.
+    pub fn listening_ports(&self) -> Vec<u16> {
+        let (own, pid) = (format!("/proc/{}", self.process.pid()), self.process.pid());
+        let sockets: Vec<String> = fs::read_dir(format!("{own}/fd"))
+            .unwrap_or_else(|error| panic!("the files of process {pid}: {error}"))
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .filter_map(|link| {
+                let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+                Some(inode.to_owned())
+            })
+            .collect();
+        let mut ports = Vec::new();
+        for table in ["tcp", "tcp6"] {
+            let table = fs::read_to_string(format!("{own}/net/{table}")).unwrap_or_default();
+            for line in table.lines().skip(1) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                if words[3] == "0A" && sockets.iter().any(|inode| inode == words[9]) {
+                    let port = words[1].rsplit(':').next().unwrap();
+                    ports.push(u16::from_str_radix(port, 16).unwrap());
+                }
+            }
+        }
+        ports
+    }
+
     /// Kills it at once (`kill -9`).
     pub fn kill9(mut self) {
         self.process.kill();
