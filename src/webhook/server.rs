@@ -282,7 +282,7 @@ async fn remember(
     match taken.map_err(|error| trouble(error.to_string()))? {
         Taken::New(_) => Ok(()),
         Taken::Replayed => {
-            let message = "this request was answered before, or may have been";
+            let message = "this request was answered before";
             Err(refusal(StatusCode::CONFLICT, "replayed", message))
         }
         Taken::Unsure => {
