@@ -18,6 +18,8 @@ macro_rules! on_both {
     };
 }
 
+pub(crate) use on_both;
+
 mod broken_lines;
 mod calls;
 mod checks;
@@ -63,24 +65,24 @@ use crate::support::{
 const RATE: u32 = if cfg!(feature = "testing") { 20 } else { 1 };
 
 /// How long a test waits for something that must happen.
-const LONG: Duration = Duration::from_mins(3);
-const BOOK: &str = "book";
+pub(crate) const LONG: Duration = Duration::from_mins(3);
+pub(crate) const BOOK: &str = "book";
 
 /// A mapped table: where it goes.
 #[derive(Debug, Clone)]
-struct Mapped {
-    table: String,
-    book: String,
-    tab: String,
-    columns: Vec<String>,
-    header_row: u32,
-    filter: Option<String>,
+pub(crate) struct Mapped {
+    pub(crate) table: String,
+    pub(crate) book: String,
+    pub(crate) tab: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) header_row: u32,
+    pub(crate) filter: Option<String>,
     /// Further keys of its section.
-    keys: String,
+    pub(crate) keys: String,
 }
 
 impl Mapped {
-    fn new(table: &str, columns: &[&str]) -> Self {
+    pub(crate) fn new(table: &str, columns: &[&str]) -> Self {
         Self {
             table: table.to_owned(),
             book: BOOK.to_owned(),
@@ -93,11 +95,11 @@ impl Mapped {
     }
 
     /// The same table both ways, with further keys.
-    fn both_ways(self, keys: &str) -> Self {
+    pub(crate) fn both_ways(self, keys: &str) -> Self {
         Self { keys: format!("direction = \"both\"\n{keys}\n"), ..self }
     }
 
-    fn into_tab(self, book: &str, tab: &str) -> Self {
+    pub(crate) fn into_tab(self, book: &str, tab: &str) -> Self {
         Self { book: book.to_owned(), tab: tab.to_owned(), ..self }
     }
 
@@ -117,22 +119,22 @@ impl Mapped {
 
 /// Everything of one pipeline.
 #[derive(Debug)]
-struct Stage {
-    google: Google,
-    home: Home,
-    db: Database,
-    tables: Vec<Mapped>,
+pub(crate) struct Stage {
+    pub(crate) google: Google,
+    pub(crate) home: Home,
+    pub(crate) db: Database,
+    pub(crate) tables: Vec<Mapped>,
     /// Port sheetwire connects to; a proxy's, where one stands between.
     port: u16,
     /// Further sections of the configuration.
-    settings: String,
+    pub(crate) settings: String,
     /// Where sheetwire thinks Google is.
     endpoint: String,
 }
 
 impl Stage {
     /// On the shared server, in a database of its own.
-    fn new(flavor: Flavor, tables: &[Mapped]) -> Self {
+    pub(crate) fn new(flavor: Flavor, tables: &[Mapped]) -> Self {
         Self::on(Server::shared(flavor).database("slice"), tables, RATE)
     }
 
@@ -177,7 +179,7 @@ impl Stage {
     }
 
     /// Writes the configuration and starts `sheetwire run`.
-    fn run(&self) -> Running<'_> {
+    pub(crate) fn run(&self) -> Running<'_> {
         self.home.configure(&self.config());
         self.home.run()
     }
@@ -189,12 +191,12 @@ impl Stage {
         (code, self.home.log()[before..].to_owned())
     }
 
-    fn emulator(&self) -> &Emulator {
+    pub(crate) fn emulator(&self) -> &Emulator {
         self.google.emulator()
     }
 
     /// What the control socket says; none when nobody answers, or it is only starting.
-    fn status(&self) -> Option<Value> {
+    pub(crate) fn status(&self) -> Option<Value> {
         let mut socket = UnixStream::connect(self.home.join("state/control.sock")).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
         socket.write_all(b"{\"ask\":\"status\"}\n").ok()?;
@@ -204,12 +206,12 @@ impl Stage {
         answer.get_mut("status").map(Value::take)
     }
 
-    fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.status().is_some_and(|status| status["idle"] == true)
     }
 
     #[track_caller]
-    fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         wait_for(LONG * 2, what, || {
             let status = self.status();
@@ -226,7 +228,7 @@ impl Stage {
 
     /// Waits until the oracle finds every table equal to its tab, and sheetwire has nothing left to do.
     #[track_caller]
-    fn wait_equal(&self, running: &mut Running<'_>) {
+    pub(crate) fn wait_equal(&self, running: &mut Running<'_>) {
         let start = Instant::now();
         for mapped in &self.tables {
             wait_until(LONG * 2, &format!("{} to be equal", mapped.table), || {
@@ -250,7 +252,7 @@ impl Stage {
         }
     }
 
-    fn compare(&self, mapped: &Mapped) -> Result<Verdict, String> {
+    pub(crate) fn compare(&self, mapped: &Mapped) -> Result<Verdict, String> {
         let url = self.google.url();
         let (header, columns) = (mapped.header_row.to_string(), mapped.columns.join(","));
         let mut options = vec!["--header-row", &*header, "--columns", &*columns];
@@ -272,7 +274,7 @@ impl Stage {
     }
 
     /// Ordinal of the newest call.
-    fn mark(&self) -> u64 {
+    pub(crate) fn mark(&self) -> u64 {
         self.emulator().log().count()
     }
 
@@ -282,12 +284,12 @@ impl Stage {
     }
 
     /// What a range holds: formulas as formulas, row by row.
-    fn grid(&self, book: &str, range: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn grid(&self, book: &str, range: &str) -> Vec<Vec<Value>> {
         self.rendered(book, range, "FORMULA")
     }
 
     /// What a range holds, rendered in one of Google's ways.
-    fn rendered(&self, book: &str, range: &str, how: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn rendered(&self, book: &str, range: &str, how: &str) -> Vec<Vec<Value>> {
         let query = Query(vec![("valueRenderOption".to_owned(), how.to_owned())]);
         // Not through a snapshot: the grid would be copied at the next write.
         let answer = self.emulator().edit(book, |book| book.values_get(range, &query));
@@ -297,7 +299,7 @@ impl Stage {
     }
 
     /// Somebody fills a block, formulas and all, before sheetwire comes.
-    fn fill(&self, book: &str, at: &str, rows: &Value) {
+    pub(crate) fn fill(&self, book: &str, at: &str, rows: &Value) {
         let query = Query(vec![("valueInputOption".to_owned(), "USER_ENTERED".to_owned())]);
         let body = serde_json::json!({ "values": rows });
         self.emulator().edit(book, |book| book.values_update(at, &body, &query)).unwrap().unwrap();
@@ -305,7 +307,7 @@ impl Stage {
 }
 
 /// Numbers 1 to `count` as a derived table `numbers(n)`, on both servers, up to 100,000.
-fn numbers(count: u32) -> String {
+pub(crate) fn numbers(count: u32) -> String {
     let digit = "(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL \
                  SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
     format!(

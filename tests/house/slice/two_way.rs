@@ -32,7 +32,7 @@ fn stage(flavor: Flavor, keys: &str) -> Stage {
 }
 
 impl Stage {
-    fn types(&self, cell: &str, text: &str) {
+    pub(crate) fn types(&self, cell: &str, text: &str) {
         let tab = "Tab t".to_owned();
         let act = HumanAct::Type { tab, cell: cell.to_owned(), text: text.to_owned() };
         self.emulator().human(BOOK, &act).unwrap();
@@ -40,7 +40,7 @@ impl Stage {
 
     /// Waits until a question to the database has this answer.
     #[track_caller]
-    fn wait_answer(&self, question: &str, wanted: &str) {
+    pub(crate) fn wait_answer(&self, question: &str, wanted: &str) {
         let answer = || {
             let rows = self.db.query(question);
             let words = rows.iter().flatten().map(|word| word.as_deref().unwrap_or("NULL"));
