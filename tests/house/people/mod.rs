@@ -7,7 +7,10 @@
     reason = "a broken set-up fails the test that needs it"
 )]
 
+mod bulk;
 mod crowd;
+mod freedom;
+mod place;
 
 use sheets_emulator::model::HumanAct;
 
