@@ -10,7 +10,9 @@
 mod bulk;
 mod crowd;
 mod freedom;
+mod hostile;
 mod place;
+mod several;
 
 use sheets_emulator::model::HumanAct;
 
@@ -61,6 +63,13 @@ impl Stage {
     #[track_caller]
     fn does_by_hand(&self, act: &HumanAct) {
         self.emulator().human(BOOK, act).unwrap_or_else(|why| panic!("{act:?}: {why}"));
+    }
+
+    /// Somebody types into a cell of this tab of the first spreadsheet.
+    #[track_caller]
+    fn types_in(&self, tab: &str, cell: &str, text: &str) {
+        let (tab, cell, text) = (tab.to_owned(), cell.to_owned(), text.to_owned());
+        self.does_by_hand(&HumanAct::Type { tab, cell, text });
     }
 
     /// How many rings were answered with this status, when the last script has ended.

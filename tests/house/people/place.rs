@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub(super) header_row: usize,
     /// What stands above key, name and amount.
     pub(super) headers: [String; 3],
+    /// Whether every filled row under the headers is one of the table: the oracle takes nothing else.
+    pub(super) rows_only: bool,
 }
 
 impl Place {
@@ -43,6 +45,7 @@ impl Place {
             tab: mapped.tab.clone(),
             header_row: mapped.header_row.try_into().unwrap(),
             headers: ["id", "name", "amount"].map(str::to_owned),
+            rows_only: true,
         }
     }
 
@@ -153,9 +156,10 @@ impl Place {
             );
             equal
         });
-        if self.headers == ["id", "name", "amount"] {
-            let mapped = stage.tables.iter().find(|mapped| mapped.table == self.table).unwrap();
-            let now = Mapped { tab: self.tab.clone(), book: self.book.clone(), ..mapped.clone() };
+        if self.rows_only && self.headers == ["id", "name", "amount"] {
+            let mine = |mapped: &&Mapped| mapped.table == self.table && mapped.book == self.book;
+            let mapped = stage.tables.iter().find(mine).unwrap();
+            let now = Mapped { tab: self.tab.clone(), ..mapped.clone() };
             let verdict = stage.compare(&now);
             assert!(matches!(verdict, Ok(Verdict::Equal { .. })), "after {what:?}: {verdict:?}");
         }

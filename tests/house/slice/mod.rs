@@ -106,8 +106,9 @@ impl Mapped {
     fn to_toml(&self, database: &str) -> String {
         let Self { table, book, tab, columns, header_row, filter, keys } = self;
         let mut text = format!(
-            "\n[[table]]\nfrom = \"{database}.{table}\"\ncolumns = {columns:?}\n\
-             to = {{ spreadsheet = \"{book}\", tab = \"{tab}\", header_row = {header_row} }}\n"
+            "\n[[table]]\nfrom = {:?}\ncolumns = {columns:?}\n\
+             to = {{ spreadsheet = \"{book}\", tab = {tab:?}, header_row = {header_row} }}\n",
+            format!("{database}.{table}")
         );
         if let Some(filter) = filter {
             let _ = writeln!(text, "where = \"{filter}\"");
