@@ -5,6 +5,7 @@
 mod containers;
 mod kills;
 mod mysql_door;
+mod people;
 mod servers;
 mod sheets_door;
 #[macro_use]

@@ -12,14 +12,14 @@ use crate::support::{
 };
 
 /// Waits of the verbs run by the hurried clock, too.
-const PATIENT: &str = "3000";
+pub(crate) const PATIENT: &str = "3000";
 
 /// What a verb said.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
@@ -30,23 +30,23 @@ impl Said {
     }
 
     /// The last line of the answer.
-    fn last(&self) -> &str {
+    pub(crate) fn last(&self) -> &str {
         self.out.trim_end().lines().last().unwrap_or_default()
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 impl Stage {
-    fn say(&self, words: &[&str]) -> Said {
+    pub(crate) fn say(&self, words: &[&str]) -> Said {
         Said::of(&self.home.ask(words, LONG))
     }
 
     /// A verb that must end with this code.
     #[track_caller]
-    fn does(&self, words: &[&str], code: i32) -> Said {
+    pub(crate) fn does(&self, words: &[&str], code: i32) -> Said {
         let said = self.say(words);
         assert_eq!(said.code, code, "{words:?}: {said:#?}\n{}", self.home.log());
         said
@@ -73,7 +73,7 @@ impl Stage {
     }
 
     /// The one value that a question to the database has for an answer.
-    fn value(&self, question: &str) -> String {
+    pub(crate) fn value(&self, question: &str) -> String {
         self.db.query(question)[0][0].clone().unwrap_or_else(|| "NULL".to_owned())
     }
 }

@@ -18,6 +18,8 @@ macro_rules! on_both {
     };
 }
 
+pub(crate) use on_both;
+
 mod broken_lines;
 mod calls;
 mod checks;
@@ -69,14 +71,14 @@ pub(crate) const BOOK: &str = "book";
 /// A mapped table: where it goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Mapped {
-    table: String,
-    book: String,
-    tab: String,
-    columns: Vec<String>,
-    header_row: u32,
-    filter: Option<String>,
+    pub(crate) table: String,
+    pub(crate) book: String,
+    pub(crate) tab: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) header_row: u32,
+    pub(crate) filter: Option<String>,
     /// Further keys of its section.
-    keys: String,
+    pub(crate) keys: String,
 }
 
 impl Mapped {
@@ -97,15 +99,16 @@ impl Mapped {
         Self { keys: format!("direction = \"both\"\n{keys}\n"), ..self }
     }
 
-    fn into_tab(self, book: &str, tab: &str) -> Self {
+    pub(crate) fn into_tab(self, book: &str, tab: &str) -> Self {
         Self { book: book.to_owned(), tab: tab.to_owned(), ..self }
     }
 
     fn to_toml(&self, database: &str) -> String {
         let Self { table, book, tab, columns, header_row, filter, keys } = self;
         let mut text = format!(
-            "\n[[table]]\nfrom = \"{database}.{table}\"\ncolumns = {columns:?}\n\
-             to = {{ spreadsheet = \"{book}\", tab = \"{tab}\", header_row = {header_row} }}\n"
+            "\n[[table]]\nfrom = {:?}\ncolumns = {columns:?}\n\
+             to = {{ spreadsheet = \"{book}\", tab = {tab:?}, header_row = {header_row} }}\n",
+            format!("{database}.{table}")
         );
         if let Some(filter) = filter {
             let _ = writeln!(text, "where = \"{filter}\"");
@@ -121,7 +124,7 @@ pub(crate) struct Stage {
     pub(crate) google: Google,
     pub(crate) home: Home,
     pub(crate) db: Database,
-    tables: Vec<Mapped>,
+    pub(crate) tables: Vec<Mapped>,
     /// Port sheetwire connects to; a proxy's, where one stands between.
     pub(crate) port: u16,
     /// Further sections of the configuration.
@@ -250,7 +253,7 @@ impl Stage {
         }
     }
 
-    fn compare(&self, mapped: &Mapped) -> Result<Verdict, String> {
+    pub(crate) fn compare(&self, mapped: &Mapped) -> Result<Verdict, String> {
         let url = self.google.url();
         let (header, columns) = (mapped.header_row.to_string(), mapped.columns.join(","));
         let mut options = vec!["--header-row", &*header, "--columns", &*columns];
@@ -272,7 +275,7 @@ impl Stage {
     }
 
     /// Ordinal of the newest call.
-    fn mark(&self) -> u64 {
+    pub(crate) fn mark(&self) -> u64 {
         self.emulator().log().count()
     }
 
@@ -287,7 +290,7 @@ impl Stage {
     }
 
     /// What a range holds, rendered in one of Google's ways.
-    fn rendered(&self, book: &str, range: &str, how: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn rendered(&self, book: &str, range: &str, how: &str) -> Vec<Vec<Value>> {
         let query = Query(vec![("valueRenderOption".to_owned(), how.to_owned())]);
         // Not through a snapshot: the grid would be copied at the next write.
         let answer = self.emulator().edit(book, |book| book.values_get(range, &query));
@@ -297,7 +300,7 @@ impl Stage {
     }
 
     /// Somebody fills a block, formulas and all, before sheetwire comes.
-    fn fill(&self, book: &str, at: &str, rows: &Value) {
+    pub(crate) fn fill(&self, book: &str, at: &str, rows: &Value) {
         let query = Query(vec![("valueInputOption".to_owned(), "USER_ENTERED".to_owned())]);
         let body = serde_json::json!({ "values": rows });
         self.emulator().edit(book, |book| book.values_update(at, &body, &query)).unwrap().unwrap();
@@ -305,7 +308,7 @@ impl Stage {
 }
 
 /// Numbers 1 to `count` as a derived table `numbers(n)`, on both servers, up to 100,000.
-fn numbers(count: u32) -> String {
+pub(crate) fn numbers(count: u32) -> String {
     let digit = "(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL \
                  SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
     format!(

@@ -24,6 +24,7 @@ pub mod mysql;
 pub mod oracle;
 pub mod proxy;
 pub mod scratch;
+pub mod script;
 pub mod servers;
 pub mod session;
 pub mod sheetwire;
