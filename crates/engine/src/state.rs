@@ -50,13 +50,20 @@ impl PartialOrd for RowKey {
 /// Whole numbers by value and before everything else. Parts that are spelt differently are never equal.
 fn by_value(a: &str, b: &str) -> Ordering {
     match (whole(a), whole(b)) {
-        (Some((false, a)), Some((false, b))) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
-        (Some((true, a)), Some((true, b))) => b.len().cmp(&a.len()).then_with(|| b.cmp(a)),
-        (Some((negative, _)), Some(_)) if negative => Ordering::Less,
-        (Some(_), Some(_)) => Ordering::Greater,
+        (Some(a), Some(b)) => by_number(a, b),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (None, None) => a.cmp(b),
+    }
+}
+
+fn by_number((a_below, a): (bool, &str), (b_below, b): (bool, &str)) -> Ordering {
+    let size = a.len().cmp(&b.len()).then_with(|| a.cmp(b));
+    match (a_below, b_below) {
+        (false, false) => size,
+        (true, true) => size.reverse(),
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
     }
 }
 
