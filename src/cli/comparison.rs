@@ -22,6 +22,10 @@ const CHUNK_ROWS: usize = 10_000;
 /// A table that still changes is compared again, so often at most.
 const ROUNDS: u32 = 5;
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(3);
+/// Where the running pipeline or somebody else has used up the read quota of a minute, the next one is waited for; so often at most.
+const QUOTA_ROUNDS: u32 = 6;
+const QUOTA_PAUSE: Duration = Duration::from_secs(20);
+
 /// Compares a table with its tab. Rows that are on their way while it looks are given time to arrive.
 pub(super) async fn settle(
     doorway: &Doorway,
@@ -33,7 +37,7 @@ pub(super) async fn settle(
     loop {
         let rows = read_table(doorway, table, progress).await?;
         progress.begins(&format!("tab '{}'", spec.title));
-        let image = read_tab(doorway, spec).await?;
+        let image = read_tab(doorway, spec, (clock, progress)).await?;
         progress.begins(&format!("comparing {} rows of '{}'", rows.len(), spec.title));
         let found = compare(spec.clone(), rows.into_iter(), image).map_err(Fault::Table)?;
         if found.differences.is_empty() || round == ROUNDS {
@@ -63,8 +67,13 @@ async fn read_table(
     }
 }
 
-async fn read_tab(doorway: &Doorway, spec: &TabSpec) -> Result<TabImage, Fault> {
-    let image = doorway.sheets.open(&spec.spreadsheet).await.map_err(refused)?;
+async fn read_tab(
+    doorway: &Doorway,
+    spec: &TabSpec,
+    (clock, progress): (&Clock, &Progress),
+) -> Result<TabImage, Fault> {
+    let open = || doorway.sheets.open(&spec.spreadsheet);
+    let image = within_quota((clock, progress), open).await.map_err(refused)?;
     let Some(tab) = image.tabs.iter().find(|tab| tab.title == spec.title) else {
         return Err(Fault::Table(format!(
             "spreadsheet {} has no tab '{}': start `sheetwire run`, which makes it",
@@ -73,12 +82,35 @@ async fn read_tab(doorway: &Doorway, spec: &TabSpec) -> Result<TabImage, Fault> 
     };
     let read =
         TabRead { sheet_id: tab.sheet_id, header_row: spec.header_row, columns: None, rows: None };
-    let images = doorway.sheets.read(&spec.spreadsheet, &[read]).await.map_err(refused)?;
+    let reads = [read];
+    let read = || doorway.sheets.read(&spec.spreadsheet, &reads);
+    let images = within_quota((clock, progress), read).await.map_err(refused)?;
     images
         .tabs
         .into_iter()
         .next()
         .ok_or_else(|| Fault::Google("Google answered without a tab".into()))
+}
+
+/// Asks again where only the quota stood in the way.
+async fn within_quota<T, F>(
+    (clock, progress): (&Clock, &Progress),
+    ask: impl Fn() -> F,
+) -> Result<T, ReadFailure>
+where
+    F: Future<Output = Result<T, ReadFailure>>,
+{
+    let mut round = 1;
+    loop {
+        match ask().await {
+            Err(ReadFailure::Throttled) if round < QUOTA_ROUNDS => {
+                round += 1;
+                progress.begins("waiting for Google: the read quota of this minute is used up");
+                clock.sleep_until(clock.now() + QUOTA_PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 pub(super) fn refused(failure: ReadFailure) -> Fault {
