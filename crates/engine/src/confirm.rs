@@ -228,9 +228,9 @@ fn hit(
         if let Some(slot) = work.columns.get(place).and_then(|column| slot(&mut after, *column)) {
             slot.clone_from(written);
         }
-        overrule(tab, out, key, (place, found, written));
+        let asked = !typed_over && tab.reverts.remove(&(key.clone(), *column));
+        overrule(tab, out, key, (place, found, written), asked);
         changed.push((*column, Some(found.clone()), written.clone()));
-        tab.reverts.remove(&(key.clone(), *column));
         agreed.push(place);
     }
     for (place, (found, database)) in image.iter().zip(&expected.database).enumerate() {
@@ -274,12 +274,13 @@ fn wins(tab: &Tab, key: &RowKey, column: usize, written: &Cell) -> bool {
     base == Some(written) || policy.rule != Rule::Database
 }
 
-/// Keeps a person's value that the database's was written over.
+/// Keeps a person's value that the database's was written over, unless a person `asked` for just that.
 fn overrule(
     tab: &mut Tab,
     out: &mut Confirmation,
     key: &RowKey,
     (column, found, written): (usize, &Cell, &Cell),
+    asked: bool,
 ) {
     let base = tab.base.get(key);
     let agreed = base.and_then(|base| base.sheet(column));
@@ -299,7 +300,7 @@ fn overrule(
         let outcome = if same { Outcome::GoneByItself } else { Outcome::Kept(Side::Database) };
         out.closed.extend(tab.open.close(key, number).map(|id| (id, outcome)));
     }
-    if !typed || same || recorded {
+    if !typed || same || recorded || asked {
         return;
     }
     let Some(spec) = tab.spec.columns.get(column) else { return };

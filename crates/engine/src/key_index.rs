@@ -77,6 +77,11 @@ impl KeyIndex {
         self.places.get(key).copied()
     }
 
+    /// The key that this row alone bears. Costs a look at every key.
+    pub fn key_at(&self, row: RowIndex) -> Option<&RowKey> {
+        self.places.iter().find(|(_, place)| **place == Place::Row(row)).map(|(key, _)| key)
+    }
+
     /// Every key with its place, in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&RowKey, Place)> {
         self.places.iter().map(|(key, place)| (key, *place))

@@ -35,6 +35,8 @@ pub struct Deeds {
     pub cleared: BTreeSet<(u64, usize)>,
     /// Numbers that people typed, by column.
     pub numbers: BTreeSet<(usize, u64)>,
+    /// Somebody wrote another header over a mapped column.
+    pub renamed: bool,
     /// An operator has had the sheet's values stand, whatever they were.
     pub repaired: bool,
     /// An older version of everything was put back: anything may be anywhere.
@@ -471,6 +473,7 @@ impl Person<'_> {
         self.deeds.next_row += 1;
         let header = Cell::text(format!("called {}", self.deeds.next_row));
         self.tab.set(first_row(&self.of.spec) - 1, column, &header);
+        self.deeds.renamed = true;
         Some(Ring::Silent)
     }
 }

@@ -272,6 +272,37 @@ impl Script {
         self.world.tell(0, Input::Rang(bell));
     }
 
+    /// A doorbell rings about the structure of another tab of the spreadsheet.
+    pub fn bell_rings_elsewhere(&mut self) {
+        let ours = self.tab().grid.id;
+        let mut tabs = self.world.books[0].now.tabs.iter();
+        let other = tabs.find(|tab| tab.grid.id != ours).expect("there is another tab");
+        let bell = Bell {
+            spreadsheet: "A".into(),
+            sheet_id: i32::try_from(other.grid.id).ok(),
+            rows: None,
+            who: None,
+            at_us: self.world.now_us(),
+        };
+        self.world.tell(0, Input::Rang(bell));
+    }
+
+    /// A person wants the database's value back in a cell of the row with this key.
+    pub fn person_reverts(&mut self, key: i64, column: usize) {
+        let row = RowIndex(u32::try_from(self.row_of(key)).unwrap_or(0));
+        let typed = self.sheet(key, column);
+        if let Some(word) = typed.and_then(|text| self.world.words.get_mut(&text)) {
+            word.withdrawn = true;
+        }
+        let column = u16::try_from(column).unwrap_or(0);
+        self.world.tell(0, Input::Revert { table: TableId(0), row, column });
+    }
+
+    /// Virtual time.
+    pub fn now(&self) -> Duration {
+        Duration::from_micros(self.world.now.0)
+    }
+
     /// Somebody deletes the journal.
     pub fn journal_is_deleted(&mut self) {
         self.world.amnesia = true;
@@ -424,6 +455,10 @@ impl Script {
         self.world.tick += 1;
         self.world.arrive();
         self.world.feed(0);
+        if self.world.processes[0].jobs.is_empty() {
+            // What it was just told may be work for now.
+            self.world.poll(0, 4);
+        }
         if self.world.processes[0].jobs.is_empty() {
             let wake = self.world.processes[0].engine.wake();
             self.world.now = self.world.now.max(wake.unwrap_or(self.world.now));

@@ -1,6 +1,8 @@
 //! The situations in which simpler designs fail, each scripted by name on the real engine. Every one ends with all checkers, and with what must stand
 //! where.
 
+use std::time::Duration;
+
 use sheetwire_sim::{
     options::PolicyChoice::{Database, Hold, Sheet},
     script::{
@@ -445,6 +447,62 @@ fn c15i_a_held_cell_that_is_none_any_more_follows_the_database() {
         (Some(newest.clone()), Some(newest))
     );
     assert_eq!(script.written().len(), 0);
+}
+
+// ---- people who ask ------------------------------------------------------------------------------------
+
+/// Less than any sweep is away.
+const AT_ONCE: Duration = Duration::from_secs(4);
+
+#[test]
+fn d1_a_look_that_is_asked_for_while_one_is_under_way_follows_it() {
+    let mut script = Script::new(Sheet);
+    script.rest_until(Read);
+    let began = script.now();
+    script.sweep();
+    script.release(Read);
+    script.until(Read);
+    assert!(script.now() < began + AT_ONCE);
+    script.settle();
+}
+
+#[test]
+fn d2_a_doorbell_of_one_tab_does_not_silence_that_of_another() {
+    let mut script = Script::new(Sheet);
+    let began = script.now();
+    let typed = script.person_types(2, NAME);
+    script.bell_rings(2);
+    script.bell_rings_elsewhere();
+    script.until(Prepare);
+    assert!(script.now() < began + AT_ONCE);
+    script.settle();
+    assert_eq!(script.database(2, NAME), Some(typed));
+}
+
+#[test]
+fn d3_a_cell_is_put_back_in_the_row_that_the_person_saw() {
+    let mut script = Script::new(Sheet);
+    let before = [1, 2, 3].map(|key| script.database(key, NAME));
+    let others = [1, 3].map(|key| script.person_types(key, NAME));
+    script.person_types(2, NAME);
+    // Nobody has told of the rows that moved.
+    script.person_rotates();
+    script.person_reverts(2, NAME);
+    script.settle();
+    assert_eq!(script.sheet(2, NAME), before[1]);
+    assert_eq!(script.database(2, NAME), before[1]);
+    assert_eq!([1, 3].map(|key| script.database(key, NAME)), others.map(Some));
+}
+
+#[test]
+fn d4_a_wish_to_put_back_what_is_in_step_does_not_wait_for_the_next_edit() {
+    let mut script = Script::new(Sheet);
+    script.person_reverts(1, NAME);
+    script.rest();
+    let typed = script.person_types(1, NAME);
+    script.settle();
+    assert_eq!(script.database(1, NAME), Some(typed.clone()));
+    assert_eq!(script.sheet(1, NAME), Some(typed));
 }
 
 // ---- what the situations are good for ------------------------------------------------------------------

@@ -177,7 +177,7 @@ impl Engine {
             Reading::Keys => {
                 for (tab, image) in tabs.into_iter().zip(image.tabs) {
                     let tab = &mut self.tabs[tab];
-                    tab.stale = !take_keys(tab, &image, self.sequence);
+                    tab.stale = !take_keys(tab, &image, self.sequence) || tab.again;
                 }
             }
             Reading::Parts(parts) => {

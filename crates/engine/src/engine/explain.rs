@@ -8,7 +8,6 @@ use crate::{
     cell::Cell,
     change::TableId,
     conflict::ConflictRecord,
-    key_index::Place,
     merge::{RowVerdict, Verdict, Why},
     open::WHOLE_ROW,
     planner::verdict,
@@ -70,23 +69,22 @@ impl Engine {
         sheet_id: i32,
         (row, column): (RowIndex, ColumnIndex),
     ) -> Option<Explanation> {
-        let tab = self.tabs.iter().find(|tab| {
-            tab.spec.spreadsheet == spreadsheet
-                && tab.geometry.sheet_id == sheet_id
-                && !tab.geometry.missing
-        })?;
+        let tab = self.tab_in(spreadsheet, sheet_id)?;
         let mapped = tab.geometry.columns.iter().position(|place| *place == column);
         Some(explain(tab, row, mapped))
     }
 
     /// The table that is kept in a tab.
     pub fn table_in(&self, spreadsheet: &str, sheet_id: i32) -> Option<TableId> {
-        let tab = self.tabs.iter().find(|tab| {
+        self.tab_in(spreadsheet, sheet_id).map(|tab| tab.spec.table)
+    }
+
+    fn tab_in(&self, spreadsheet: &str, sheet_id: i32) -> Option<&Tab> {
+        self.tabs.iter().find(|tab| {
             tab.spec.spreadsheet == spreadsheet
                 && tab.geometry.sheet_id == sheet_id
                 && !tab.geometry.missing
-        })?;
-        Some(tab.spec.table)
+        })
     }
 
     /// Open conflicts of a table, by row.
@@ -120,8 +118,7 @@ impl Engine {
 }
 
 fn explain(tab: &Tab, row: RowIndex, column: Option<usize>) -> Explanation {
-    let key =
-        (tab.index.iter()).find(|(_, place)| *place == Place::Row(row)).map(|(key, _)| key.clone());
+    let key = tab.index.key_at(row).cloned();
     let number = column.and_then(|column| u16::try_from(column).ok());
     let mut found = Explanation {
         table: tab.spec.table,

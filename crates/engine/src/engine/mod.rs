@@ -375,7 +375,7 @@ impl Engine {
     }
 
     fn book_of(&self, tab: usize) -> Option<&Book> {
-        self.books.iter().find(|book| book.tabs.contains(&tab))
+        self.book_with(tab).map(|book| &self.books[book])
     }
 
     fn book_with(&self, tab: usize) -> Option<usize> {
@@ -477,6 +477,7 @@ impl Engine {
         tab.chunk = None;
         tab.due.clear();
         tab.touched.clear();
+        tab.asked.clear();
         let keys: Vec<RowKey> = tab.pending.keys().cloned().collect();
         for key in &keys {
             tab.pending.forget(key);

@@ -8,7 +8,6 @@ use crate::{
     change::TableId,
     conflict::Outcome,
     door::Bell,
-    key_index::Place,
     merge::{RowVerdict, Side, Verdict},
     planner::verdict,
     state::{RowKey, StoreStep, TableState},
@@ -128,19 +127,12 @@ impl Engine {
         let is_read =
             |row: RowIndex| read.is_none_or(|(from, count)| row >= from && row.0 - from.0 < count);
         let tab = &mut self.tabs[place];
-        let (now, later) =
+        let (cells, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut tab.asked).into_iter().partition(|(row, _)| is_read(*row));
         tab.asked = later;
-        let table = tab.spec.table;
-        let cells: Vec<(RowIndex, u16)> = now;
         for (row, column) in cells {
             let tab = &self.tabs[place];
-            let Some(key) = (tab.index.iter())
-                .find(|(_, at)| *at == Place::Row(row))
-                .map(|(key, _)| key.clone())
-            else {
-                continue;
-            };
+            let Some(key) = tab.index.key_at(row).cloned() else { continue };
             let view = tab.database_view(&key).flatten();
             let differs = match verdict(tab, &key, view.as_deref()) {
                 RowVerdict::Cells(cells) => matches!(
@@ -150,19 +142,12 @@ impl Engine {
                 _ => false,
             };
             if differs {
+                self.sequence += 1;
                 let tab = &mut self.tabs[place];
                 tab.reverts.insert((key.clone(), column));
                 tab.pending.wake(&key);
-                self.revert_touched(table, &key);
+                tab.touch(&key, self.sequence);
             }
-        }
-    }
-
-    fn revert_touched(&mut self, table: TableId, key: &RowKey) {
-        self.sequence += 1;
-        let sequence = self.sequence;
-        if let Some(tab) = self.tab_mut(table) {
-            tab.touch(key, sequence);
         }
     }
 

@@ -120,6 +120,11 @@ pub(super) fn column_of(tab: &Tab, seen: Seen<'_>, cell: &RepairCell) -> Option<
     (!other).then_some(cell.column)
 }
 
+/// Whether a mapped column was hit.
+fn is_hit(tab: &Tab, repair: &Repair, column: usize) -> bool {
+    repair.cells.iter().any(|cell| tab.is_header_of(&cell.header, column))
+}
+
 /// Whether a hit is in a column of the key.
 pub(super) fn is_of_key(tab: &Tab, cell: &RepairCell) -> bool {
     tab.spec.key.iter().any(|key| tab.is_header_of(&cell.header, *key))
@@ -189,7 +194,7 @@ pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         return true;
     }
     let RowIdentity::Content(content) = &repair.row else { return false };
-    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let hit = |column| is_hit(tab, repair, column);
     let (mut like_hit, mut like_known) = (0, 0);
     for (column, cell) in mapped.iter().enumerate().filter(|(column, _)| !hit(*column)) {
         like_hit += usize::from(cell.is_some() && content.mapped.get(column) == Some(cell));
@@ -255,7 +260,7 @@ pub(crate) fn owner(tab: &Tab, seen: Seen<'_>) -> Option<usize> {
 /// How many of the cells that were not hit are as they were.
 pub(super) fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
     let RowIdentity::Content(content) = &repair.row else { return 0 };
-    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let hit = |column| is_hit(tab, repair, column);
     let mapped = seen.mapped(tab);
     let alike = |(column, cell): &(usize, &Option<Cell>)| {
         !hit(*column)
@@ -268,7 +273,7 @@ pub(super) fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
 /// Whether every cell that was not hit, where there is one, has become another: hardly by a person's hand.
 fn is_stranger(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let RowIdentity::Content(content) = &repair.row else { return false };
-    let hit = |column: usize| repair.cells.iter().any(|c| tab.is_header_of(&c.header, column));
+    let hit = |column| is_hit(tab, repair, column);
     let known = |(column, cell): (usize, &Option<Cell>)| {
         !hit(column) && cell.as_ref().is_some_and(|cell| !cell.is_empty())
     };

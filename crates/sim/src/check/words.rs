@@ -98,7 +98,8 @@ fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)])
         let same = side.tab.rows[*row] == word.row
             || side.key(*row).is_some_and(|key| word.key.as_deref() == Some(&*key.0));
         // It was typed beside a row that had been added under a header which somebody was just changing: that row is taken back and added anew.
-        let alone = side.columns.iter().all(|place| side.tab.at(*row, *place).is_empty());
+        let alone = side.deeds.renamed
+            && side.columns.iter().all(|place| side.tab.at(*row, *place).is_empty());
         if !same && !meddled && !removed && !alone {
             return Err(format!(
                 "I2: own cell u{number} of row {:?} stands beside another row",
