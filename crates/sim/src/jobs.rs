@@ -1,5 +1,7 @@
 //! What an engine asked for, on its way: it happens at one moment and is answered at another, if at all.
 
+use std::rc::Rc;
+
 use sheetwire_engine::{
     batch::{Batch, ReadFailure, TabRead, TabsImage, WriteOutcome},
     door::{Action, Input},
@@ -11,7 +13,7 @@ use crate::{store::Store, words::of_cell, world::World};
 /// Something asked for. Once it has happened it only waits to be answered.
 #[derive(Debug)]
 pub struct Job {
-    action: Action,
+    action: Rc<Action>,
     answer: Option<Input>,
 }
 
@@ -31,7 +33,7 @@ impl World {
             | Action::ReadTabs { .. }
             | Action::ReadJournal { .. } => self.calls += 1,
             Action::Store { .. } => {
-                let store = |job: &Job| matches!(job.action, Action::Store { .. });
+                let store = |job: &Job| matches!(*job.action, Action::Store { .. });
                 assert!(
                     !self.processes[process].jobs.iter().any(store),
                     "one store action at a time"
@@ -39,7 +41,7 @@ impl World {
             }
             _ => {}
         }
-        self.processes[process].jobs.push(Job { action, answer: None });
+        self.processes[process].jobs.push(Job { action: Rc::new(action), answer: None });
     }
 
     /// One job of a process goes a step further.
@@ -55,8 +57,8 @@ impl World {
     /// This job of a process goes a step further.
     pub fn work_on(&mut self, process: usize, index: usize) {
         if self.processes[process].jobs[index].answer.is_none() {
-            let action = self.processes[process].jobs[index].action.clone();
-            let Some(answer) = self.happen(process, action) else { return };
+            let action = Rc::clone(&self.processes[process].jobs[index].action);
+            let Some(answer) = self.happen(process, &action) else { return };
             self.processes[process].jobs[index].answer = Some(answer);
             if self.tape.percent(40) {
                 return;
@@ -68,43 +70,44 @@ impl World {
         }
     }
 
-    fn happen(&mut self, process: usize, action: Action) -> Option<Input> {
+    fn happen(&mut self, process: usize, action: &Action) -> Option<Input> {
         let answer = match action {
             Action::Store { ticket, steps } => {
                 if self.tape.per_mille(self.options.faults.store_refuses) {
                     self.crash(process, "store refused");
                     return None;
                 }
-                self.processes[process].store.apply(&steps);
+                self.processes[process].store.apply(steps);
                 self.check_position(process);
-                Input::Stored { ticket }
+                Input::Stored { ticket: *ticket }
             }
             Action::Open { spreadsheet } => {
-                let answer = self.fallible(|world| world.book(&spreadsheet).open());
-                Input::Opened { spreadsheet, answer }
+                let answer = self.fallible(|world| world.book(spreadsheet).open());
+                Input::Opened { spreadsheet: spreadsheet.clone(), answer }
             }
-            Action::ReadTabs { spreadsheet, reads } => self.read(spreadsheet, &reads),
+            Action::ReadTabs { spreadsheet, reads } => self.read(spreadsheet.clone(), reads),
             Action::ReadJournal { batch } => {
-                let spreadsheet = batch.spreadsheet;
+                let spreadsheet = batch.spreadsheet.clone();
                 let answer = self.fallible(|world| world.book(&spreadsheet).journal());
                 Input::JournalRead { spreadsheet, answer }
             }
             Action::Write { batch } => {
-                let outcome = self.write(&batch);
-                Input::Written { spreadsheet: batch.spreadsheet, outcome }
+                let outcome = self.write(batch);
+                Input::Written { spreadsheet: batch.spreadsheet.clone(), outcome }
             }
             Action::ReadChunk { table, after, limit, .. } => {
                 if self.tape.percent(self.options.faults.read_fails) {
-                    Input::ChunkFailed { table }
+                    Input::ChunkFailed { table: *table }
                 } else {
                     let (rows, upto, last) =
-                        self.db.chunk(usize::from(table.0), after.as_ref(), limit);
-                    Input::Chunk { table, rows, upto, last }
+                        self.db.chunk(usize::from(table.0), after.as_ref(), *limit);
+                    Input::Chunk { table: *table, rows, upto, last }
                 }
             }
-            Action::Load { table, keys } => {
-                Input::Loaded { table, rows: self.processes[process].store.load(table, &keys) }
-            }
+            Action::Load { table, keys } => Input::Loaded {
+                table: *table,
+                rows: self.processes[process].store.load(*table, keys),
+            },
             Action::OpenWriter => {
                 let owner = self.processes[process].owner;
                 Input::WriterOpened { answer: self.db.open_session(owner) }
@@ -119,12 +122,12 @@ impl World {
                     }
                     PrepareOutcome::NotNow { reason: "a deadlock".into(), lost }
                 } else {
-                    self.db.prepare(owner, &intent)
+                    self.db.prepare(owner, intent)
                 };
                 self.count_prepared(&outcome);
                 Input::Prepared { intent: intent.id, outcome }
             }
-            Action::Commit { intent } => self.commit(process, intent),
+            Action::Commit { intent } => self.commit(process, *intent),
             Action::Tell(_) | Action::Stop { .. } => return None,
         };
         Some(answer)
@@ -270,24 +273,24 @@ impl World {
     }
 
     /// The process is gone: what had not happened yet may still happen, at once, later or never.
-    pub fn orphan(&mut self, job: Job, owner: u64, store: &mut Store) {
+    pub fn orphan(&mut self, job: &Job, owner: u64, store: &mut Store) {
         if job.answer.is_some() {
             return;
         }
-        match job.action {
+        match &*job.action {
             Action::Write { batch } => match self.tape.below(3) {
                 0 => {
-                    self.apply(&batch);
+                    self.apply(batch);
                 }
-                1 => self.delay(batch),
+                1 => self.delay(batch.clone()),
                 _ => {}
             },
             Action::Commit { intent } => match self.tape.below(3) {
-                0 => drop(self.db.commit(owner, intent, self.now_us())),
+                0 => drop(self.db.commit(owner, *intent, self.now_us())),
                 1 => self.db.send_commit(owner),
                 _ => {}
             },
-            Action::Store { steps, .. } if self.tape.percent(50) => store.apply(&steps),
+            Action::Store { steps, .. } if self.tape.percent(50) => store.apply(steps),
             _ => {}
         }
     }

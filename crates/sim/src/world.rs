@@ -321,7 +321,7 @@ impl World {
         self.db.lose_session(gone.owner, end);
         for job in gone.jobs {
             let mut store = gone.store.clone();
-            self.orphan(job, gone.owner, &mut store);
+            self.orphan(&job, gone.owner, &mut store);
         }
         self.buried.extend(gone.store.conflicts);
     }
@@ -333,7 +333,7 @@ impl World {
         let mut dead = self.processes.remove(process);
         let end = self.tick + 1 + u64::try_from(self.tape.below(12)).unwrap_or(0);
         for job in std::mem::take(&mut dead.jobs) {
-            self.orphan(job, dead.owner, &mut dead.store);
+            self.orphan(&job, dead.owner, &mut dead.store);
         }
         self.db.lose_session(dead.owner, end);
         let process_again = self.start(dead.store);
