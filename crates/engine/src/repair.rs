@@ -16,7 +16,7 @@ use crate::{
     cell::Cell,
     conflict::ConflictKind,
     key_index::Place,
-    state::{RemovedRow, Repair, RepairCell, RowIdentity, RowKey},
+    state::{RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey},
     survey::cell_at,
     tab::Tab,
 };
@@ -301,6 +301,9 @@ fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
     if let Some(removed) = &mut repair.readd {
         know_removed(tab, removed, header);
     }
+    if let Some(content) = key_was_hit(tab, repair) {
+        repair.row = RowIdentity::Content(content);
+    }
     let RowIdentity::Content(content) = &mut repair.row else { return };
     let mapped = &mut content.mapped;
     content.own.retain(|(name, cell)| {
@@ -308,6 +311,19 @@ fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
         let slot = column.and_then(|column| mapped.get_mut(column)).filter(|slot| slot.is_none());
         slot.map(|slot| *slot = Some(cell.clone())).is_none()
     });
+}
+
+/// The row was to be found by its key, but it turns out that the key was hit: what is known of it by what it was.
+fn key_was_hit(tab: &Tab, repair: &Repair) -> Option<RowContent> {
+    let by_key = matches!(repair.row, RowIdentity::Key(_));
+    if !by_key || !repair.cells.iter().any(|cell| is_of_key(tab, cell)) {
+        return None;
+    }
+    let was = |column| {
+        let hit = repair.cells.iter().find(|cell| tab.is_header_of(&cell.header, column));
+        hit.map(|cell| cell.right.clone())
+    };
+    Some(RowContent { mapped: (0..tab.width()).map(was).collect(), own: Vec::new() })
 }
 
 fn depth(image: &TabImage) -> usize {

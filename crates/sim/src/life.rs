@@ -137,10 +137,15 @@ fn restart_is_quiet(world: &mut World) -> Result<(), String> {
         return Err("I8: something settled is still stored as under way".into());
     }
     let (applied, saved) = (world.counters.get("applied").copied(), world.db.ours.len());
+    // Without its journal nothing is known of a spreadsheet for sure, and a process that starts compares everything.
+    let compares = world.books.iter().any(|book| book.now.journal.is_none());
     world.crash(0, "last restart");
     world.settle()?;
     world.now = world.now.after(Duration::from_secs(2));
     world.settle()?;
+    if compares {
+        return world.judge();
+    }
     if world.counters.get("applied").copied() != applied || world.db.ours.len() != saved {
         return Err("I8: a restart wrote something".into());
     }

@@ -91,6 +91,8 @@ pub struct World {
     pub forked: bool,
     /// What processes that were sent away had in their conflict logs.
     pub buried: Vec<sheetwire_engine::conflict::ConflictRecord>,
+    /// Conflicts that a person decided.
+    pub decided: Vec<u64>,
     /// Processes start with `--takeover`.
     pub takeover: bool,
     /// Whose values stand where a tab differs when it is taken in, once an operator was asked.
@@ -131,6 +133,7 @@ impl World {
             amnesia: false,
             forked: false,
             buried: Vec::new(),
+            decided: Vec::new(),
             takeover: false,
             adopt: None,
             calls: 0,
@@ -301,6 +304,7 @@ impl World {
             self.takeover = true;
             self.crash(process, "sent away too");
             self.takeover = false;
+            self.let_go_on(process);
             return;
         }
         if self.processes.len() == 1 {
@@ -324,6 +328,16 @@ impl World {
             self.orphan(&job, gone.owner, &mut store);
         }
         self.buried.extend(gone.store.conflicts);
+        // What it left in doubt its store tells whoever opens it: values that it wrote over, and is not sure of.
+        for row in gone.store.intents.values().flat_map(|intent| &intent.rows) {
+            for (_, cell) in &row.overruled {
+                if let Some(word) =
+                    crate::words::of_cell(cell).and_then(|text| self.words.get_mut(text))
+                {
+                    word.excused = true;
+                }
+            }
+        }
     }
 
     /// A process dies and starts again on what was durable.

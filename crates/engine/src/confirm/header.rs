@@ -3,6 +3,7 @@
 use crate::{
     batch::{ColumnIndex, TabExpectation, TabImages, TabWork},
     cell::Cell,
+    repair::slot,
     tab::Tab,
 };
 
@@ -37,6 +38,13 @@ impl Header {
         let mut now = tab.names(&spread(&work.columns, &images.header));
         if expectation.repair {
             renamed(&tab.names(&expectation.header), &mut now, &mut moved);
+        } else {
+            // The headers may be others by now than both the batch and this answer knew.
+            for ((place, moved), column) in work.columns.iter().zip(&moved).zip(&tab.spec.columns) {
+                if let (false, Some(name)) = (*moved, slot(&mut now, *place)) {
+                    *name = Cell::text(column.name.clone());
+                }
+            }
         }
         Self { now, seen: work.columns.clone(), moved }
     }

@@ -177,7 +177,8 @@ impl Engine {
             Reading::Keys => {
                 for (tab, image) in tabs.into_iter().zip(image.tabs) {
                     let tab = &mut self.tabs[tab];
-                    tab.stale = !take_keys(tab, &image, self.sequence) || tab.again;
+                    // A whole look may have been asked for since.
+                    tab.stale |= !take_keys(tab, &image, self.sequence) || tab.again;
                 }
             }
             Reading::Parts(parts) => {

@@ -185,8 +185,14 @@ pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         return false;
     }
     let Some(base) = tab.base.get(&key) else {
-        // What is to be blank was a row that we had just added, and it bears the key that we gave it.
-        return !is_addition(repair) && !matches!(tab.database_view(&key), Some(None));
+        // What is to be blank was a row that we had just added, and it bears the key that we gave it. So does a row that holds all that we wrote
+        // by mistake, that key and more: the sheet has never had the row with that key.
+        let hit_key = repair.cells.iter().any(|cell| is_of_key(tab, cell));
+        let before = restored(tab, repair, seen);
+        let most = before.written > 1 && before.there * 2 > before.seen;
+        let holds = before.whole || agreement(tab, repair, seen) > 0;
+        let ours = is_addition(repair) || (hit_key && most && holds);
+        return !ours && !matches!(tab.database_view(&key), Some(None));
     };
     let mapped = seen.mapped(tab);
     let cells: Option<Vec<Cell>> = mapped.iter().cloned().collect();
@@ -196,9 +202,21 @@ pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let RowIdentity::Content(content) = &repair.row else { return false };
     let hit = |column| is_hit(tab, repair, column);
     let (mut like_hit, mut like_known) = (0, 0);
+    for (column, cell) in mapped.iter().enumerate() {
+        let Some(cell) = cell.as_ref().filter(|_| hit(column)) else { continue };
+        // What we wrote there the row that bears this key rightly holds only if both sides agree on it.
+        let wrong = |hit: &RepairCell| tab.is_header_of(&hit.header, column) && hit.wrong == *cell;
+        if !cell.is_empty() && !tab.spec.key.contains(&column) && repair.cells.iter().any(wrong) {
+            let agreed = base.sheet(column) == Some(cell);
+            like_known += 3 * usize::from(agreed);
+            like_hit += 3 * usize::from(!agreed);
+        }
+    }
     for (column, cell) in mapped.iter().enumerate().filter(|(column, _)| !hit(*column)) {
-        like_hit += usize::from(cell.is_some() && content.mapped.get(column) == Some(cell));
-        like_known += usize::from(cell.is_some() && base.sheet(column) == cell.as_ref());
+        // Two empty cells are alike more easily than two words.
+        let weight = cell.as_ref().map_or(0, |cell| if cell.is_empty() { 1 } else { 3 });
+        like_hit += weight * usize::from(content.mapped.get(column) == Some(cell));
+        like_known += weight * usize::from(base.sheet(column) == cell.as_ref());
     }
     // One of several rows with that key may well be the one that was hit.
     like_hit + usize::from(tab.doubled.contains(&key)) <= like_known

@@ -30,7 +30,7 @@ pub(super) fn judge(world: &World) -> Verdict {
         let taken = word.author == Author::Person
             && word.key.is_none()
             && record.key.as_ref().is_some_and(|key| deeds.typed_keys.contains(key));
-        if odd || taken {
+        if odd || taken || follows_a_decision(world, record) {
             continue;
         }
         untouched(world, record)?;
@@ -45,6 +45,17 @@ pub(super) fn judge(world: &World) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// A person decided a conflict about this cell before: what was typed there after the conflict gives way to that decision, and is kept on record.
+fn follows_a_decision(world: &World, record: &ConflictRecord) -> bool {
+    let same = |earlier: &&ConflictRecord| {
+        world.decided.contains(&earlier.id)
+            && (earlier.table, &earlier.key, &earlier.column)
+                == (record.table, &record.key, &record.column)
+    };
+    let mut earlier = world.processes[0].store.conflicts.iter();
+    earlier.by_ref().take_while(|other| other.id < record.id).any(|other| same(&other))
 }
 
 /// A side that holds what was agreed on, or something older, has not changed anything. Values are numbered in the order in which they were written

@@ -12,11 +12,16 @@ impl World {
         self.options.faults = crate::options::Faults::default();
         self.note(|| "   CALM".into());
         for process in 0..self.processes.len() {
-            for table in 0..3 {
-                self.tell(process, Input::Pause { table: TableId(table), paused: false });
-            }
+            self.let_go_on(process);
         }
         self.one_is_sent_away();
+    }
+
+    /// An operator lets all tables of a process go on.
+    pub(super) fn let_go_on(&mut self, process: usize) {
+        for table in 0..3 {
+            self.tell(process, Input::Pause { table: TableId(table), paused: false });
+        }
     }
 
     /// Two processes cannot both go on: whoever comes second finds out as soon as there is something to write.
@@ -121,6 +126,7 @@ impl World {
             let ours = kind == ConflictKind::Suspect;
             let side = if !ours && self.tape.percent(50) { Side::Sheet } else { Side::Database };
             self.tell(0, Input::Decide { conflict, side });
+            self.decided.push(conflict);
             self.count("decided");
             any = true;
         }
