@@ -1,4 +1,4 @@
--- The shop of scripts/demo, and the account that sheetwire reads with (its password: docker/db-password).
+-- The shop of scripts/demo, and the accounts that sheetwire reads and writes with (their passwords: docker/db-password, docker/writer-password).
 SET NAMES utf8mb4;
 CREATE DATABASE shop CHARACTER SET utf8mb4;
 USE shop;
@@ -14,3 +14,6 @@ INSERT INTO stock VALUES ('A-1','Anvil',12,99.90,4006381333931), ('B-7','Bolt M8
 CREATE USER 'sheetwire'@'%' IDENTIFIED BY 'demo-reader-password' REQUIRE SSL;
 GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'sheetwire'@'%';
 GRANT SELECT ON shop.* TO 'sheetwire'@'%';
+CREATE USER 'sheetwire_writer'@'%' IDENTIFIED BY 'demo-writer-password' REQUIRE SSL;
+GRANT SELECT, INSERT, UPDATE, DELETE ON shop.orders TO 'sheetwire_writer'@'%';
+GRANT SELECT, INSERT, UPDATE ON shop.customers TO 'sheetwire_writer'@'%';

@@ -28,6 +28,7 @@ mod first_copy;
 mod hands;
 mod many_tabs;
 mod owners;
+mod replica;
 mod rotation;
 mod secrets;
 mod starting;
