@@ -137,6 +137,7 @@ impl TabWork {
         let behind = |row: RowIndex| row.0.saturating_add(1);
         let rows = self.writes.iter().map(|write| behind(write.row));
         let rows = rows.chain(self.deletes.iter().copied().map(behind));
+        let rows = rows.chain(self.notes.iter().map(|note| behind(note.row)));
         let removed = u32::try_from(self.deletes.len()).unwrap_or(u32::MAX);
         let rows = rows.chain(self.insert.iter().map(|insert| insert.at.0.saturating_add(removed)));
         let columns = self.columns.iter().map(|column| column.0.saturating_add(1));

@@ -30,12 +30,20 @@ pub(crate) struct OpenConflicts {
     refused: BTreeMap<RowKey, Refused>,
     /// Refused rows that are tried again, and how often they were refused.
     again: BTreeMap<RowKey, u32>,
+    /// What is open is not what it was when somebody last asked.
+    changed: bool,
 }
 
 impl OpenConflicts {
     /// As the store gave it back, or as it was just written.
     pub(crate) fn insert(&mut self, key: RowKey, column: u16, record: ConflictRecord) {
         self.records.insert((key, column), record);
+        self.changed = true;
+    }
+
+    /// Whether anything was opened, decided or closed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// The open conflict of a cell, or of a whole row.
@@ -71,12 +79,15 @@ impl OpenConflicts {
     pub(crate) fn decide(&mut self, id: u64, side: Side) -> Option<(RowKey, ConflictRecord)> {
         let ((key, _), record) = self.records.iter_mut().find(|(_, record)| record.id == id)?;
         record.outcome = Outcome::Decided(side);
+        self.changed = true;
         Some((key.clone(), record.clone()))
     }
 
     /// The conflict of a cell is over. Gives its number.
     pub(crate) fn close(&mut self, key: &RowKey, column: u16) -> Option<u64> {
-        self.records.remove(&(key.clone(), column)).map(|record| record.id)
+        let closed = self.records.remove(&(key.clone(), column)).map(|record| record.id);
+        self.changed |= closed.is_some();
+        closed
     }
 
     /// Columns with an open conflict in a row.

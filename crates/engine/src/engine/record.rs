@@ -160,8 +160,12 @@ impl Engine {
                 _ => None,
             };
             let listed = record.outcome.is_open() && record.kind != ConflictKind::NotPutBack;
-            if let (true, Some(key)) = (listed, record.key.clone()) {
-                tab.open.insert(key, column.unwrap_or(WHOLE_ROW), record.clone());
+            let told = tab.spec.notes && matches!(record.outcome, Outcome::Kept(_));
+            let spot = record.key.clone().zip(Some(column.unwrap_or(WHOLE_ROW)));
+            match spot {
+                Some((key, column)) if listed => tab.open.insert(key, column, record.clone()),
+                Some((key, column)) if told => tab.notes.tell(key, column, record.clone()),
+                Some(_) | None => {}
             }
         }
         self.outbox.push(StoreStep::Conflict(record));
