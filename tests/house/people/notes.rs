@@ -111,7 +111,7 @@ fn a_refused_cell_says_why_until_it_is_mended_and_costs_nothing_meanwhile(flavor
     // Nothing is asked for while nothing happens, however long the conflict stands.
     stage.wait_quiet(30);
     let mark = stage.mark();
-    let until = stage.emulator().clock().now() + Duration::from_secs(120);
+    let until = stage.emulator().clock().now() + Duration::from_mins(2);
     wait_until(LONG, "two minutes", || stage.emulator().clock().now() > until);
     assert_eq!(stage.ours_since(mark), [], "{:#?}", stage.emulator().log().after(mark, 10));
     // Mended, and the note goes; the header's stays.
@@ -194,7 +194,7 @@ fn a_conflict_says_both_values_until_it_is_resolved(flavor: Flavor) {
 
 fn what_a_rule_decided_is_said_until_the_cell_changes(flavor: Flavor) {
     let stage = noted(flavor, "conflict = \"database\"");
-    let mut running = stage.started();
+    let running = stage.started();
     clash(&stage);
     let note = stage.wait_note("B3", "a note", |note| note.contains("both sides"));
     let all = stage.say(&["conflicts", "list", "--all", "--json"]).json();
@@ -251,7 +251,7 @@ fn a_row_that_moves_before_its_note_is_written_gets_it_all_the_same(flavor: Flav
 
 fn a_restart_takes_away_what_is_over_and_keeps_what_is_not(flavor: Flavor) {
     let stage = noted(flavor, "");
-    let mut running = stage.started();
+    let running = stage.started();
     stage.types("C2", "5000");
     stage.types("C3", "6000");
     stage.wait_note("C2", "a note", |note| note.contains("not saved"));
