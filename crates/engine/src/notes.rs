@@ -38,8 +38,8 @@ type Spot = (RowIndex, u16);
 /// A note that stands somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Standing {
-    /// A person's, or one of ours that a person has changed.
-    Theirs,
+    /// A person's, or one of ours that a person has changed, and the row that bears it.
+    Theirs { key: Option<RowKey>, text: String },
     /// Ours. `lasts`: nobody needs to want it for it to stay.
     Ours { text: String, lasts: bool },
 }
@@ -50,6 +50,16 @@ struct Wanted {
     text: String,
     /// The conflict that it tells of.
     id: Option<u64>,
+}
+
+/// A person's note where a batch writes some of ours: rows may move before it arrives, and it would be written over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Guarded {
+    key: RowKey,
+    column: u16,
+    /// Where it stood.
+    row: RowIndex,
+    text: String,
 }
 
 /// The notes of one tab.
@@ -72,6 +82,8 @@ pub(crate) struct Notes {
     told: BTreeMap<(RowKey, u16), ConflictRecord>,
     /// Open conflicts whose cell bears a person's note.
     withheld: BTreeSet<u64>,
+    /// People's notes in the columns that a batch wrote notes to, until a read shows what became of them.
+    guarded: Vec<Guarded>,
     /// Google has refused a batch with notes: none is written until then.
     silent_until_us: i64,
 }
@@ -90,10 +102,23 @@ impl Notes {
     /// A batch is on its way: what was read is not true any more, and what it did is to be seen.
     pub(crate) fn sent(&mut self) {
         let wrote = !self.due.is_empty();
+        self.guard();
         self.forget();
         self.ours |= wrote;
         self.unsure |= wrote;
         self.stirred |= wrote;
+    }
+
+    fn guard(&mut self) {
+        let columns: BTreeSet<u16> = self.due.iter().map(|note| note.column).collect();
+        for ((row, column), note) in self.standing.iter().flatten() {
+            if let Standing::Theirs { key: Some(key), text } = note
+                && columns.contains(column)
+            {
+                let (key, text) = (key.clone(), text.clone());
+                self.guarded.push(Guarded { key, column: *column, row: *row, text });
+            }
+        }
     }
 
     /// Rows may have moved since the read.
@@ -106,6 +131,7 @@ impl Notes {
     /// Google has refused a batch that carried some: they are not worth a table.
     pub(crate) fn refused(&mut self, now_us: i64) {
         self.forget();
+        self.stirred = true;
         self.silent_until_us = now_us.saturating_add(SILENCE_US);
     }
 
@@ -150,9 +176,10 @@ pub(crate) fn read(
         let place = tab.geometry.columns.iter().position(|column| *column == note.column);
         let (Some(place), Some(row)) = (place, note.row.0.checked_sub(first)) else { continue };
         let row = usize::try_from(row).unwrap_or(usize::MAX);
+        let key = keys.get(row).cloned().flatten();
         let cell = rows.get(row).and_then(|cells| cells.get(place));
         let found = match term_of(&note.text) {
-            None => Standing::Theirs,
+            None => Standing::Theirs { key, text: note.text.clone() },
             Some(term) => Standing::Ours {
                 text: plain(&note.text),
                 lasts: term.is_some_and(|term| is_running(term, cell, now_us)),
@@ -203,7 +230,8 @@ pub(crate) fn reckon(tab: &mut Tab, now_us: i64) {
         return;
     }
     let nothing_said = tab.open.len() == 0 && tab.newcomers.drafts.is_empty();
-    if nothing_said && !notes.ours && notes.told.is_empty() {
+    let nothing_done = notes.told.is_empty() && notes.guarded.is_empty();
+    if nothing_said && nothing_done && !notes.ours {
         (notes.stirred, notes.unsure) = (false, false);
         notes.withheld.clear();
         notes.due.clear();
@@ -212,7 +240,11 @@ pub(crate) fn reckon(tab: &mut Tab, now_us: i64) {
     notes.unsure = true;
     let Some(standing) = notes.standing.take() else { return };
     let wanted = wanted(tab, &standing, now_us);
+    let lost = lost(tab, &standing);
     let Difference { mut writes, withheld } = difference(&standing, &wanted);
+    writes
+        .retain(|note| lost.iter().all(|lost| (lost.row, lost.column) != (note.row, note.column)));
+    writes.splice(0..0, lost);
     writes.truncate(WRITES_MAX);
     let notes = &mut tab.notes;
     notes.standing = Some(standing);
@@ -279,7 +311,7 @@ fn wanted(
         }
         let text = sealed(&body, Some(Term { until, cell: sum_of(cell) }));
         match standing.get(&spot) {
-            Some(Standing::Theirs) => return false,
+            Some(Standing::Theirs { .. }) => return false,
             Some(Standing::Ours { text: there, .. }) if *there == plain(&text) => return false,
             Some(Standing::Ours { .. }) | None => {}
         }
@@ -288,6 +320,23 @@ fn wanted(
     });
     tab.notes.told = told;
     wanted
+}
+
+/// People's notes that we have written over, since their rows moved while a batch was on its way: they are put back.
+fn lost(tab: &mut Tab, standing: &BTreeMap<Spot, Standing>) -> Vec<NoteWrite> {
+    let mut lost = Vec::new();
+    let mut guarded = std::mem::take(&mut tab.notes.guarded);
+    guarded.retain(|note| {
+        let Some(Place::Row(row)) = tab.index.locate(&note.key) else { return false };
+        let there = standing.get(&(row, note.column));
+        if row == note.row || matches!(there, Some(Standing::Theirs { .. })) {
+            return false;
+        }
+        lost.push(NoteWrite { row, column: note.column, text: Some(note.text.clone()) });
+        true
+    });
+    tab.notes.guarded = guarded;
+    lost
 }
 
 /// The rows that bear a key.
@@ -314,12 +363,12 @@ fn difference(standing: &BTreeMap<Spot, Standing>, wanted: &BTreeMap<Spot, Wante
             Standing::Ours { lasts: false, .. } if !wanted.contains_key(spot) => {
                 found.writes.push(write(*spot, None));
             }
-            Standing::Ours { .. } | Standing::Theirs => {}
+            Standing::Ours { .. } | Standing::Theirs { .. } => {}
         }
     }
     for (spot, note) in wanted {
         match standing.get(spot) {
-            Some(Standing::Theirs) => found.withheld.extend(note.id),
+            Some(Standing::Theirs { .. }) => found.withheld.extend(note.id),
             Some(Standing::Ours { text, .. }) if *text == plain(&note.text) => {}
             Some(Standing::Ours { .. }) | None => {
                 found.writes.push(write(*spot, Some(note.text.clone())));
@@ -339,6 +388,10 @@ mod tests {
 
     fn ours(text: &str, lasts: bool) -> Standing {
         Standing::Ours { text: text.to_owned(), lasts }
+    }
+
+    fn theirs() -> Standing {
+        Standing::Theirs { key: None, text: "ask her".to_owned() }
     }
 
     fn write(row: u32, column: u16, text: Option<&str>) -> NoteWrite {
@@ -377,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_persons_note_is_left_whatever_is_wanted() {
-        let standing = [(spot(3, 1), Standing::Theirs), (spot(9, 0), Standing::Theirs)];
+        let standing = [(spot(3, 1), theirs()), (spot(9, 0), theirs())];
         let found = check(&standing, &[(spot(3, 1), 7, "a")]);
         assert_eq!(found.writes, []);
         assert_eq!(found.withheld.into_iter().collect::<Vec<_>>(), [7]);

@@ -228,6 +228,8 @@ fn a_row_that_moves_before_its_note_is_written_gets_it_all_the_same(flavor: Flav
     let mut running = stage.started();
     let faults = stage.emulator().faults();
     faults.arm(Fault::once(FaultKind::StallBefore { for_ms: None }, FaultFilter::BatchUpdate));
+    // The row that will stand where the note is written bears a note of a person's.
+    stage.writes_note("C5", "ask Ann");
     stage.types("C2", "5000");
     wait_until(LONG, "the batch with the note", || !faults.held().is_empty());
     let (tab, column) = (TAB.to_owned(), "A".to_owned());
@@ -235,7 +237,8 @@ fn a_row_that_moves_before_its_note_is_written_gets_it_all_the_same(flavor: Flav
     faults.release_all();
     // Key 1 stands in the last row now.
     stage.wait_note("C5", "a note", |note| note.contains("not saved"));
-    stage.wait_note("C2", "no note", str::is_empty);
+    stage.wait_note("C2", "the person's note", |note| note == "ask Ann");
+    assert!(faults.armed().is_empty(), "the batch was not held");
     assert_eq!(stage.grid(BOOK, "'Tab t'!A5:C5"), [[json!(1), json!("one"), json!(5000)]]);
     // It moves with its row from now on, and nobody has to do anything about that.
     let (tab, column) = (TAB.to_owned(), "A".to_owned());
@@ -244,8 +247,8 @@ fn a_row_that_moves_before_its_note_is_written_gets_it_all_the_same(flavor: Flav
     stage.types("C2", "1");
     stage.wait_note("C2", "no note", str::is_empty);
     stage.wait_equal(&mut running);
-    for cell in ["C3", "C4", "C5"] {
-        assert_eq!(stage.note(cell), "", "{cell}");
+    for (cell, note) in [("C3", ""), ("C4", ""), ("C5", "ask Ann")] {
+        assert_eq!(stage.note(cell), note, "{cell}");
     }
 }
 
