@@ -89,6 +89,9 @@ struct Engine {
     #[cfg(feature = "mutants")]
     #[arg(long, value_parser = bad_design, value_name = "NAME")]
     mutant: Option<sheetwire_engine::mutants::Mutant>,
+    /// Cells get notes.
+    #[arg(long)]
+    notes: bool,
     /// Steps of trouble in each world.
     #[arg(long, default_value_t = 200)]
     ticks: u64,
@@ -141,6 +144,7 @@ fn engine(order: &Engine) -> io::Result<bool> {
         mutant: order.mutant,
         #[cfg(not(feature = "mutants"))]
         mutant: None,
+        notes: order.notes,
     };
     if let Some(file) = &order.tape {
         let text = std::fs::read_to_string(file)?;
