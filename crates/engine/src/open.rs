@@ -6,6 +6,7 @@ use crate::{
     cell::Cell,
     conflict::{ConflictKind, ConflictRecord, Outcome},
     merge::Side,
+    planner::Finding,
     state::RowKey,
 };
 
@@ -72,6 +73,17 @@ impl OpenConflicts {
                 (known, sheet) => known.as_ref() == sheet,
             };
             known.kind == kind && known.database.as_ref() == database && same
+        })
+    }
+
+    /// Whether just this is open already, and nobody has decided about it.
+    pub(crate) fn is_known(&self, found: &Finding) -> bool {
+        self.get(&found.key, found.column).is_some_and(|known| {
+            (known.outcome, found.outcome) == (Outcome::Open, Outcome::Open)
+                && known.kind == found.kind
+                && known.database == found.database
+                && known.sheet == found.sheet
+                && known.reason == found.reason
         })
     }
 

@@ -69,6 +69,7 @@ enum What {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the command line")]
 struct Engine {
     /// How many worlds.
     #[arg(long, default_value_t = 1_000)]

@@ -60,9 +60,14 @@ impl Engine {
 
     /// Keeps what planning found: things that wait, and database values that lost.
     pub(super) fn find(&mut self, table: TableId, findings: Vec<Finding>, now: Moment) {
-        let cells = findings.len();
+        let mut cells = 0;
         for found in findings {
             let Some(tab) = self.tab_mut(table) else { return };
+            if tab.open.is_known(&found) {
+                // Asked again after a while, and refused as before: it keeps its number.
+                continue;
+            }
+            cells += 1;
             let column = tab.spec.columns.get(usize::from(found.column));
             let column = column.map(|column| column.name.clone()).unwrap_or_default();
             let decided = tab.open.decision(&found.key, found.column);
