@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::seal::{Term, plain, sealed, sum_of, term_of};
 use crate::{
-    batch::{NoteWrite, RowIndex, TabImage},
+    batch::{ColumnIndex, NoteWrite, RowIndex, TabImage},
     cell::Cell,
     conflict::{ConflictRecord, Outcome},
     key_index::Place,
@@ -32,8 +32,8 @@ const SILENCE_US: i64 = 3_600_000_000;
 /// The note of a conflict that a rule has decided goes after so many minutes.
 const TERM_MINUTES: u64 = 24 * 60;
 
-/// A mapped cell of a tab: its row, and the index of its mapped column.
-type Spot = (RowIndex, u16);
+/// A cell of a tab.
+type Spot = (RowIndex, ColumnIndex);
 
 /// A note that stands somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Guarded {
     key: RowKey,
-    column: u16,
+    column: ColumnIndex,
     /// Where it stood.
     row: RowIndex,
     text: String,
@@ -110,7 +110,7 @@ impl Notes {
     }
 
     fn guard(&mut self) {
-        let columns: BTreeSet<u16> = self.due.iter().map(|note| note.column).collect();
+        let columns: BTreeSet<ColumnIndex> = self.due.iter().map(|note| note.column).collect();
         for ((row, column), note) in self.standing.iter().flatten() {
             if let Standing::Theirs { key: Some(key), text } = note
                 && columns.contains(column)
@@ -173,21 +173,20 @@ pub(crate) fn read(
     let first = tab.spec.header_row.0.saturating_add(1);
     let mut standing = BTreeMap::new();
     for note in &image.notes {
+        // One of ours may have come to stand in a column that is not mapped: columns move, too.
         let place = tab.geometry.columns.iter().position(|column| *column == note.column);
-        let (Some(place), Some(row)) = (place, note.row.0.checked_sub(first)) else { continue };
-        let row = usize::try_from(row).unwrap_or(usize::MAX);
+        let row = usize::try_from(note.row.0.saturating_sub(first)).unwrap_or(usize::MAX);
         let key = keys.get(row).cloned().flatten();
-        let cell = rows.get(row).and_then(|cells| cells.get(place));
+        let cell = place.and_then(|place| rows.get(row)?.get(place));
+        let mapped = place.is_some();
         let found = match term_of(&note.text) {
             None => Standing::Theirs { key, text: note.text.clone() },
             Some(term) => Standing::Ours {
                 text: plain(&note.text),
-                lasts: term.is_some_and(|term| is_running(term, cell, now_us)),
+                lasts: term.is_some_and(|term| mapped && is_running(term, cell, now_us)),
             },
         };
-        if let Ok(column) = u16::try_from(place) {
-            standing.insert((note.row, column), found);
-        }
+        standing.insert((note.row, note.column), found);
     }
     let mut several: BTreeMap<RowKey, Vec<RowIndex>> = BTreeMap::new();
     for (row, key) in (first..).map(RowIndex).zip(keys) {
@@ -261,17 +260,19 @@ fn wanted(
     now_us: i64,
 ) -> BTreeMap<Spot, Wanted> {
     let mut wanted = BTreeMap::new();
-    let key_column = tab.spec.key.first().and_then(|place| u16::try_from(*place).ok()).unwrap_or(0);
+    let key_place = tab.spec.key.first().copied().unwrap_or(0);
+    let spot_of = |tab: &Tab, row: RowIndex, place: Option<usize>| -> Option<Spot> {
+        Some((row, *tab.geometry.columns.get(place.unwrap_or(key_place))?))
+    };
     for (row, what) in tab.newcomers.drafts.iter().take(WANTED_MAX) {
         let text = sealed(&text::draft(what), None);
-        wanted.insert((*row, key_column), Wanted { text, id: None });
+        wanted.extend(spot_of(tab, *row, None).map(|spot| (spot, Wanted { text, id: None })));
     }
     for (key, column, record) in tab.open.iter().take(WANTED_MAX) {
         let place = (column != WHOLE_ROW).then_some(usize::from(column));
         let text = sealed(&text::open(tab, place, record), None);
-        let column = if place.is_some() { column } else { key_column };
-        for row in rows_of(tab, key) {
-            wanted.insert((row, column), Wanted { text: text.clone(), id: Some(record.id) });
+        for spot in rows_of(tab, key).into_iter().filter_map(|row| spot_of(tab, row, place)) {
+            wanted.insert(spot, Wanted { text: text.clone(), id: Some(record.id) });
         }
     }
     let mut told = std::mem::take(&mut tab.notes.told);
@@ -281,13 +282,12 @@ fn wanted(
             return false;
         }
         let place = (*column != WHOLE_ROW).then_some(usize::from(*column));
-        let spot_column = place.map_or(key_column, |_| *column);
         let (Some(Place::Row(row)), Some(cells)) = (tab.index.locate(key), tab.sheet_view(key))
         else {
             // It may be on its way back.
             return true;
         };
-        let cell = cells.get(usize::from(spot_column)).unwrap_or(&Cell::Empty);
+        let cell = cells.get(place.unwrap_or(key_place)).unwrap_or(&Cell::Empty);
         let stands = match (place, record.outcome) {
             (None, _) => true,
             (Some(_), Outcome::Kept(crate::merge::Side::Sheet)) => {
@@ -305,7 +305,7 @@ fn wanted(
             }
         };
         let Some(body) = text::settled(tab, place, record).filter(|_| stands) else { return false };
-        let spot = (row, spot_column);
+        let Some(spot) = spot_of(tab, row, place) else { return false };
         if wanted.contains_key(&spot) {
             return false;
         }
@@ -382,8 +382,8 @@ fn difference(standing: &BTreeMap<Spot, Standing>, wanted: &BTreeMap<Spot, Wante
 mod tests {
     use super::*;
 
-    fn spot(row: u32, column: u16) -> Spot {
-        (RowIndex(row), column)
+    fn spot(row: u32, column: u32) -> Spot {
+        (RowIndex(row), ColumnIndex(column))
     }
 
     fn ours(text: &str, lasts: bool) -> Standing {
@@ -394,8 +394,8 @@ mod tests {
         Standing::Theirs { key: None, text: "ask her".to_owned() }
     }
 
-    fn write(row: u32, column: u16, text: Option<&str>) -> NoteWrite {
-        NoteWrite { row: RowIndex(row), column, text: text.map(str::to_owned) }
+    fn write(row: u32, column: u32, text: Option<&str>) -> NoteWrite {
+        NoteWrite { row: RowIndex(row), column: ColumnIndex(column), text: text.map(str::to_owned) }
     }
 
     fn check(standing: &[(Spot, Standing)], wanted: &[(Spot, u64, &str)]) -> Difference {

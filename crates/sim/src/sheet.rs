@@ -227,7 +227,8 @@ impl Tab {
     /// Applies the work of one tab; a sentence where the grid is too small.
     fn apply(&mut self, work: &TabWork) -> Result<TabImages, String> {
         let header_row = place(work.header_row);
-        if work.columns.iter().any(|column| across(*column) >= self.grid.cols) {
+        let noted = work.notes.iter().map(|note| &note.column);
+        if work.columns.iter().chain(noted).any(|column| across(*column) >= self.grid.cols) {
             return Err("a column is outside of the grid".into());
         }
         if let Some(create) = &work.create {
@@ -258,7 +259,7 @@ impl Tab {
             }
         }
         for note in &work.notes {
-            let column = across(work.columns[usize::from(note.column)]);
+            let column = across(note.column);
             let text = note.text.as_deref().map(Into::into);
             let write = |cell: &mut GridCell| cell.edit_extra(|extra| extra.note = text);
             self.grid.edit(place(note.row), column, write);
