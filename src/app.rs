@@ -434,6 +434,7 @@ pub fn specs(config: &Config, tables: &[MappedTable]) -> Vec<TabSpec> {
             policy: policy::of(table, mapped),
             inbound: policy::limits(table),
             dress: table.direction != Direction::ToSheet,
+            notes: table.direction != Direction::ToSheet,
         })
     };
     tables.iter().filter_map(spec).collect()

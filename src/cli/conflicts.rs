@@ -22,7 +22,11 @@ use super::{
     pipeline::Pipeline,
     say, side, tables,
 };
-use crate::{fault::Fault, flow::request::Request, ports::ConflictsWanted};
+use crate::{
+    fault::Fault,
+    flow::request::{Answer, Request},
+    ports::ConflictsWanted,
+};
 
 /// What is said behind `conflicts`.
 #[derive(Debug, Subcommand)]
@@ -191,11 +195,24 @@ async fn show(pipeline: &Pipeline, id: u64, json: bool) -> Result<ExitCode, Faul
         say(&serde_json::to_string_pretty(&as_json(pipeline, &record)).unwrap_or_default());
     } else {
         let looks = Looks::of(pipeline, &log, std::slice::from_ref(&record)).await;
-        for line in output::aligned(&["", ""], &lines(pipeline, &looks, &record)).iter().skip(1) {
+        let mut lines = lines(pipeline, &looks, &record);
+        if !log.is_closed() && is_unnoted(pipeline, id).await? {
+            let why = "not written: the cell bears one of a person's, which is left alone";
+            lines.push(vec!["note".to_owned(), why.to_owned()]);
+        }
+        for line in output::aligned(&["", ""], &lines).iter().skip(1) {
             say(line);
         }
     }
     Ok(ExitCode::from(u8::from(record.outcome.is_open())))
+}
+
+/// Whether a person's note stands where ours would tell of it.
+async fn is_unnoted(pipeline: &Pipeline, id: u64) -> Result<bool, Fault> {
+    let Some(Answer::Status(status)) = pipeline.ask(&Request::Status {}).await? else {
+        return Ok(false);
+    };
+    Ok(status.tables.iter().any(|table| table.unnoted.contains(&id)))
 }
 
 /// Everything about one, a name and a value in each line.

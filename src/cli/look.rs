@@ -4,7 +4,7 @@ use sheetwire_engine::{
     cell::Cell,
     render::{Rendering, row_key},
     typed::{self, Habits, Reading},
-    value::{Column, ColumnKind, Date, Value},
+    value::Column,
 };
 
 use super::output;
@@ -25,24 +25,8 @@ impl Look {
     }
 
     fn time(&self, column: &Column, cell: &Cell) -> Option<String> {
-        // A point in time stands in the cell as the time of day in the table's zone.
-        let kind = match &column.kind {
-            ColumnKind::Timestamp { fsp } => ColumnKind::DateTime { fsp: *fsp },
-            kind => kind.clone(),
-        };
         let reading = Reading { rendering: &self.rendering, habits: Habits::default() };
-        match typed::value(reading, &Column { kind, ..column.clone() }, cell).ok()? {
-            Value::Date(date) => Some(day(date)),
-            Value::DateTime(moment) => {
-                let seconds = moment.micros / 1_000_000;
-                Some(format!("{} {}", day(moment.date), clock(seconds)))
-            }
-            Value::Time(micros) => {
-                let sign = if micros < 0 { "-" } else { "" };
-                Some(format!("{sign}{}", clock(micros.unsigned_abs() / 1_000_000)))
-            }
-            _ => None,
-        }
+        typed::clock_text(reading, column, cell)
     }
 
     /// The parts of a key as the pipeline has them, from what a person typed.
@@ -73,17 +57,9 @@ impl Look {
     }
 }
 
-fn day(date: Date) -> String {
-    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
-}
-
-fn clock(seconds: u64) -> String {
-    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
-}
-
 #[cfg(test)]
 mod tests {
-    use sheetwire_engine::value::Fill;
+    use sheetwire_engine::value::{ColumnKind, Fill};
 
     use super::*;
 

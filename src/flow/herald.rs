@@ -20,6 +20,11 @@ impl Herald {
             Notice::Flushed { spreadsheet, sequence, tables } => {
                 for (table, [written, added, removed]) in tables {
                     let table = self.name(*table);
+                    if [written, added, removed] == [&0; 3] {
+                        // Nothing but notes, or the mark of a column.
+                        tracing::debug!(table, spreadsheet, sequence, "notes in the sheet");
+                        continue;
+                    }
                     tracing::info!(
                         table,
                         written,

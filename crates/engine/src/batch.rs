@@ -125,8 +125,8 @@ pub enum Validation {
 pub struct NoteWrite {
     /// The row as the tab stands before the batch.
     pub row: RowIndex,
-    /// Index into [`TabWork::columns`].
-    pub column: u16,
+    /// The physical column: one of ours may have come to stand in a column that is not mapped.
+    pub column: ColumnIndex,
     /// The note; `None` takes ours away.
     pub text: Option<String>,
 }
@@ -137,9 +137,12 @@ impl TabWork {
         let behind = |row: RowIndex| row.0.saturating_add(1);
         let rows = self.writes.iter().map(|write| behind(write.row));
         let rows = rows.chain(self.deletes.iter().copied().map(behind));
+        let rows = rows.chain(self.notes.iter().map(|note| behind(note.row)));
         let removed = u32::try_from(self.deletes.len()).unwrap_or(u32::MAX);
         let rows = rows.chain(self.insert.iter().map(|insert| insert.at.0.saturating_add(removed)));
-        let columns = self.columns.iter().map(|column| column.0.saturating_add(1));
+        let columns = self.columns.iter().copied();
+        let columns = columns.chain(self.notes.iter().map(|note| note.column));
+        let columns = columns.map(|column| column.0.saturating_add(1));
         (rows.max().unwrap_or(0), columns.max().unwrap_or(0))
     }
 }

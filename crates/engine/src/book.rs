@@ -99,6 +99,8 @@ pub(crate) struct Book {
     pub(crate) bells: Vec<Bell>,
     /// When rows that seem to be gone are looked at again.
     pub(crate) recheck: Moment,
+    /// When tabs may be read again on account of their notes.
+    pub(crate) notes_at: Moment,
     /// Something happened there lately: it is swept more often for a while.
     pub(crate) active_until: Moment,
 }
@@ -124,6 +126,7 @@ impl Book {
             denied: None,
             bells: Vec::new(),
             recheck: Moment::START,
+            notes_at: Moment::START,
             active_until: Moment::START,
         }
     }

@@ -113,6 +113,7 @@ mod tests {
             policy: RowPolicy::to_sheet(2, OnRemoved::Remove),
             inbound: InboundLimits::default(),
             dress: false,
+            notes: false,
         }
     }
 

@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod merge;
 pub mod mutants;
 mod newcomers;
+mod notes;
 mod open;
 pub mod pacer;
 pub mod planner;

@@ -1,11 +1,12 @@
 //! What waits for a person or for another value: open conflicts of one table, and rows that the database refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cell::Cell,
     conflict::{ConflictKind, ConflictRecord, Outcome},
     merge::Side,
+    planner::Finding,
     state::RowKey,
 };
 
@@ -30,12 +31,25 @@ pub(crate) struct OpenConflicts {
     refused: BTreeMap<RowKey, Refused>,
     /// Refused rows that are tried again, and how often they were refused.
     again: BTreeMap<RowKey, u32>,
+    /// Refusals of what was decided before: nobody waits for an answer to a decision about these.
+    inherited: BTreeSet<u64>,
+    /// What is open is not what it was when somebody last asked.
+    changed: bool,
 }
 
 impl OpenConflicts {
     /// As the store gave it back, or as it was just written.
     pub(crate) fn insert(&mut self, key: RowKey, column: u16, record: ConflictRecord) {
+        if let Outcome::Decided(_) = record.outcome {
+            self.inherited.insert(record.id);
+        }
         self.records.insert((key, column), record);
+        self.changed = true;
+    }
+
+    /// Whether anything was opened, decided or closed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// The open conflict of a cell, or of a whole row.
@@ -67,16 +81,35 @@ impl OpenConflicts {
         })
     }
 
+    /// Whether just this is open already, and no answer to a decision about it is due.
+    pub(crate) fn is_known(&self, found: &Finding) -> bool {
+        self.get(&found.key, found.column).is_some_and(|known| {
+            found.outcome == Outcome::Open
+                && (known.outcome == Outcome::Open || self.inherited.contains(&known.id))
+                && known.kind == found.kind
+                && known.database == found.database
+                && known.sheet == found.sheet
+                && known.reason == found.reason
+        })
+    }
+
     /// A person decides. Gives the row, and the record as it is now.
     pub(crate) fn decide(&mut self, id: u64, side: Side) -> Option<(RowKey, ConflictRecord)> {
         let ((key, _), record) = self.records.iter_mut().find(|(_, record)| record.id == id)?;
         record.outcome = Outcome::Decided(side);
+        self.inherited.remove(&id);
+        self.changed = true;
         Some((key.clone(), record.clone()))
     }
 
     /// The conflict of a cell is over. Gives its number.
     pub(crate) fn close(&mut self, key: &RowKey, column: u16) -> Option<u64> {
-        self.records.remove(&(key.clone(), column)).map(|record| record.id)
+        let closed = self.records.remove(&(key.clone(), column)).map(|record| record.id);
+        if let Some(id) = closed {
+            self.inherited.remove(&id);
+            self.changed = true;
+        }
+        closed
     }
 
     /// Columns with an open conflict in a row.

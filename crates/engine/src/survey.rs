@@ -7,6 +7,7 @@ use crate::{
     cell::Cell,
     conflict::ConflictKind,
     key_index::{KeyIndex, Place},
+    notes,
     recognise::{Recognised, recognise},
     render::row_key,
     state::RowKey,
@@ -107,7 +108,7 @@ pub(crate) fn take_whole(
     tab.geometry.whole_header.clone_from(&image.header);
     tab.geometry.header_notes.clone_from(&image.header_notes);
     let rows = mapped_rows(tab, &image);
-    let found = take_rows(tab, rows, sequence);
+    let found = take_rows(tab, &image, rows, (sequence, now_us));
     tab.stale = false;
     tab.keys_fresh = true;
     tab.read_at_us = now_us;
@@ -134,6 +135,7 @@ pub(crate) fn take_keys(tab: &mut Tab, image: &TabImage, sequence: u64) -> bool 
     }
     look_up(tab, index);
     tab.newcomers.forget();
+    tab.notes.forget();
     tab.keys_fresh = true;
     let missing = touch_missing(tab, &BTreeSet::new(), sequence);
     if tab.repairs.is_empty() {
@@ -270,10 +272,16 @@ fn look_up(tab: &mut Tab, index: KeyIndex) {
     }
 }
 
-fn take_rows(tab: &mut Tab, rows: Vec<Vec<Cell>>, sequence: u64) -> Found {
+fn take_rows(
+    tab: &mut Tab,
+    image: &TabImage,
+    rows: Vec<Vec<Cell>>,
+    (sequence, now_us): (u64, i64),
+) -> Found {
     let Recognised { keys, restoring, ready, drafts } = recognise(tab, &rows);
     look_up(tab, KeyIndex::read(first_row(tab), keys.iter().cloned()));
     tab.newcomers.found(ready, drafts, restoring.clone());
+    notes::read(tab, image, (&keys, &rows), now_us);
     let over = strays_gone(tab, &keys, &rows);
     // Rows that were suspect until now deserve another look.
     tab.again |= !over.is_empty();

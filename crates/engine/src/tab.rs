@@ -18,6 +18,7 @@ use crate::{
     merge::Side,
     mutants::{Mutant, on},
     newcomers::{MARKER_PREFIX, Newcomers, marker_in},
+    notes::Notes,
     open::{OpenConflicts, WHOLE_ROW},
     render::row_key,
     state::{Adoption, Claim, Marker, PendingRow, Repair, RowKey, StoreStep, TableState},
@@ -135,6 +136,8 @@ pub(crate) struct Tab {
     pub(crate) reverts: BTreeSet<(RowKey, u16)>,
     /// The same by their place, until it was read which rows these are.
     pub(crate) asked: Vec<(RowIndex, u16)>,
+    /// Notes on its cells.
+    pub(crate) notes: Notes,
     /// The first part of a tab that is read in two.
     #[cfg(feature = "mutants")]
     pub(crate) torn: Option<TabImage>,
@@ -177,6 +180,7 @@ impl Tab {
             again: false,
             reverts: BTreeSet::new(),
             asked: Vec::new(),
+            notes: Notes::default(),
             #[cfg(feature = "mutants")]
             torn: None,
         }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use crate::{
     cell::Cell,
     render::Rendering,
-    value::{Column, ColumnKind, Value},
+    value::{Column, ColumnKind, Date, Value},
 };
 
 /// How people write numbers and days in a spreadsheet, from its locale.
@@ -86,6 +86,30 @@ pub fn value(reading: Reading<'_>, column: &Column, cell: &Cell) -> Result<Value
 /// How the cell looks once the database holds its value; `None` where the type refuses it.
 pub fn canonical(reading: Reading<'_>, column: &Column, cell: &Cell) -> Option<Cell> {
     value(reading, column, cell).ok().map(|value| reading.rendering.cell(column, &value))
+}
+
+/// The day or time that a cell's number stands for in its column; `None` where it is no such number.
+pub fn clock_text(reading: Reading<'_>, column: &Column, cell: &Cell) -> Option<String> {
+    // A point in time stands in the cell as the time of day in the table's zone.
+    let kind = match &column.kind {
+        ColumnKind::Timestamp { fsp } => ColumnKind::DateTime { fsp: *fsp },
+        kind => kind.clone(),
+    };
+    let day = |date: Date| format!("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+    let clock = |seconds: u64| {
+        format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    };
+    match value(reading, &Column { kind, ..column.clone() }, cell).ok()? {
+        Value::Date(date) => Some(day(date)),
+        Value::DateTime(moment) => {
+            Some(format!("{} {}", day(moment.date), clock(moment.micros / 1_000_000)))
+        }
+        Value::Time(micros) => {
+            let sign = if micros < 0 { "-" } else { "" };
+            Some(format!("{sign}{}", clock(micros.unsigned_abs() / 1_000_000)))
+        }
+        _ => None,
+    }
 }
 
 /// What the type says when it refuses a cell.

@@ -69,6 +69,7 @@ enum What {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the command line")]
 struct Engine {
     /// How many worlds.
     #[arg(long, default_value_t = 1_000)]
@@ -89,6 +90,9 @@ struct Engine {
     #[cfg(feature = "mutants")]
     #[arg(long, value_parser = bad_design, value_name = "NAME")]
     mutant: Option<sheetwire_engine::mutants::Mutant>,
+    /// Cells get notes.
+    #[arg(long)]
+    notes: bool,
     /// Steps of trouble in each world.
     #[arg(long, default_value_t = 200)]
     ticks: u64,
@@ -141,6 +145,7 @@ fn engine(order: &Engine) -> io::Result<bool> {
         mutant: order.mutant,
         #[cfg(not(feature = "mutants"))]
         mutant: None,
+        notes: order.notes,
     };
     if let Some(file) = &order.tape {
         let text = std::fs::read_to_string(file)?;

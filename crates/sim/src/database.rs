@@ -173,6 +173,7 @@ fn table(number: u16, options: &Options) -> Table {
             ..InboundLimits::default()
         },
         dress: true,
+        notes: false,
     };
     Table { spec, key: kind, next: 1 }
 }

@@ -23,11 +23,13 @@ pub struct Plan {
     pub ticks: u64,
     /// The bad design that the engine is, in a build that has them.
     pub mutant: Option<Mutant>,
+    /// Whether cells get notes.
+    pub notes: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { policy: PolicyChoice::Any, ticks: 200, mutant: None }
+        Self { policy: PolicyChoice::Any, ticks: 200, mutant: None, notes: false }
     }
 }
 
@@ -59,7 +61,7 @@ pub struct Keep {
 pub fn live(tape: Tape, plan: Plan, keep: Keep) -> Story {
     #[cfg(feature = "mutants")]
     sheetwire_engine::mutants::set(plan.mutant);
-    let mut world = World::new(tape, plan.policy);
+    let mut world = World::noted(tape, plan.policy, plan.notes);
     world.trace = keep.trace.then(Vec::new);
     world.hash = keep.hash.then(DefaultHasher::new);
     let outcome = catch_unwind(AssertUnwindSafe(|| through(&mut world, plan.ticks)));

@@ -119,6 +119,8 @@ pub struct Options {
     pub policies: [Policy; 3],
     /// Positions are sets of transactions, not offsets.
     pub gtid: bool,
+    /// Whether cells get notes: not drawn, so that a tape comes to the same.
+    pub notes: bool,
     /// For the engine.
     pub settings: Settings,
 }
@@ -141,6 +143,7 @@ impl Options {
             wild: tape.percent(40),
             policies,
             gtid: faults.lag > 0 || tape.percent(40),
+            notes: false,
             settings: draw_settings(tape),
         }
     }

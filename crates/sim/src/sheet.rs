@@ -9,7 +9,7 @@ use sheets_emulator::model::{
 };
 use sheetwire_engine::{
     batch::{
-        Batch, ColumnIndex, Journal, JournalHeader, RowIndex, SpreadsheetImage, TabImage,
+        Batch, CellNote, ColumnIndex, Journal, JournalHeader, RowIndex, SpreadsheetImage, TabImage,
         TabImages, TabProperties, TabRead, TabWork, TabsImage, WriteOutcome,
     },
     cell::Cell,
@@ -103,7 +103,9 @@ impl Tab {
 
     /// Writes a cell.
     pub fn set(&mut self, row: usize, column: usize, cell: &Cell) {
-        self.grid.put(row, column, to_grid(cell));
+        // A note stays where a cell is written.
+        let extra = self.grid.cell(row, column).and_then(|cell| cell.extra.clone());
+        self.grid.put(row, column, GridCell { extra, ..to_grid(cell) });
     }
 
     /// Rows move: cells, and what they are.
@@ -191,6 +193,8 @@ impl Tab {
             }
             all
         };
+        let whole = read.columns.is_none() && read.rows.is_none();
+        let notes = if whole { self.notes_below(header_row) } else { Vec::new() };
         let bound = (self.bound.iter())
             .map(|(column, name)| (ColumnIndex(u32::try_from(*column).unwrap_or(0)), name.clone()))
             .collect();
@@ -200,8 +204,20 @@ impl Tab {
             header: trimmed(header),
             columns,
             bound,
-            notes: Vec::new(),
+            notes,
         }
+    }
+
+    /// Notes on cells below the header.
+    pub fn notes_below(&self, header_row: usize) -> Vec<CellNote> {
+        let index = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let rows = header_row + 1..self.grid.stored_rows();
+        let cells = rows.flat_map(|row| (0..self.grid.cols).map(move |column| (row, column)));
+        let noted = cells.filter_map(|(row, column)| {
+            let text = self.grid.cell(row, column)?.note()?.to_owned();
+            Some(CellNote { row: RowIndex(index(row)), column: ColumnIndex(index(column)), text })
+        });
+        noted.collect()
     }
 
     fn cells(&self, row: usize, columns: &[ColumnIndex]) -> Vec<Cell> {
@@ -211,7 +227,8 @@ impl Tab {
     /// Applies the work of one tab; a sentence where the grid is too small.
     fn apply(&mut self, work: &TabWork) -> Result<TabImages, String> {
         let header_row = place(work.header_row);
-        if work.columns.iter().any(|column| across(*column) >= self.grid.cols) {
+        let noted = work.notes.iter().map(|note| &note.column);
+        if work.columns.iter().chain(noted).any(|column| across(*column) >= self.grid.cols) {
             return Err("a column is outside of the grid".into());
         }
         if let Some(create) = &work.create {
@@ -220,6 +237,7 @@ impl Tab {
             }
         }
         let rows = work.writes.iter().map(|write| write.row).chain(work.deletes.iter().copied());
+        let rows = rows.chain(work.notes.iter().map(|note| note.row));
         if rows.chain([work.header_row]).any(|row| place(row) >= self.grid.rows) {
             return Err("a row is outside of the grid".into());
         }
@@ -239,6 +257,12 @@ impl Tab {
                 let column = across(work.columns[usize::from(*column)]);
                 self.set(place(write.row), column, cell);
             }
+        }
+        for note in &work.notes {
+            let column = across(note.column);
+            let text = note.text.as_deref().map(Into::into);
+            let write = |cell: &mut GridCell| cell.edit_extra(|extra| extra.note = text);
+            self.grid.edit(place(note.row), column, write);
         }
         for row in work.deletes.iter().rev() {
             self.shift_rows(&Move::Delete { at: place(*row), count: 1 });

@@ -124,7 +124,7 @@ mod tests {
     fn a_tape_comes_back_as_it_was_written() {
         let kept = Kept {
             why: "I2: lost\nfound as seed 4".into(),
-            plan: Plan { policy: PolicyChoice::Hold, ticks: 60, mutant: None },
+            plan: Plan { policy: PolicyChoice::Hold, ticks: 60, mutant: None, notes: false },
             reaches: vec!["crash".into(), "held".into()],
             choices: vec![0, 7, 4_000_000_000],
         };

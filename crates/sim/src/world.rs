@@ -111,8 +111,13 @@ pub struct World {
 
 impl World {
     /// The world of a tape.
-    pub fn new(mut tape: Tape, choice: PolicyChoice) -> Self {
-        let options = Options::draw(&mut tape, choice);
+    pub fn new(tape: Tape, choice: PolicyChoice) -> Self {
+        Self::noted(tape, choice, false)
+    }
+
+    /// The same, with or without notes on cells.
+    pub fn noted(mut tape: Tape, choice: PolicyChoice, notes: bool) -> Self {
+        let options = Options { notes, ..Options::draw(&mut tape, choice) };
         let mut words = Words::default();
         let db = Database::new(&mut tape, &options, &mut words);
         let mut world = Self {
@@ -154,6 +159,7 @@ impl World {
         settings.run = 0x1000 + self.lives;
         let adopting = |mut spec: TabSpec| {
             spec.inbound.adopt = self.adopt;
+            spec.notes = self.options.notes && spec.policy.inbound;
             spec
         };
         let specs = self.db.tables.iter().map(|table| adopting(table.spec.clone())).collect();

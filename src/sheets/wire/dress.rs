@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use serde::Deserialize;
-use sheetwire_engine::batch::{ColumnBind, TabWork, Validation};
+use sheetwire_engine::batch::{ColumnBind, NoteWrite, TabWork, Validation};
 
 use super::{
     a1,
@@ -88,10 +88,10 @@ pub(super) fn bind<'a>(tab: &'a TabWork, standing: &Standing) -> Vec<Request<'a>
 
 /// The notes of a batch.
 pub(super) fn notes(tab: &TabWork) -> Vec<Request<'_>> {
-    let place = |index: u16| tab.columns.get(usize::from(index)).map(|column| column.0);
-    let notes = tab.notes.iter().filter_map(|note| Some((note, place(note.column)?)));
-    notes
-        .map(|(note, column)| write_note(tab.sheet_id, (note.row.0, column), note.text.as_deref()))
+    let write = |note: &'_ NoteWrite| (note.row.0, note.column.0);
+    tab.notes
+        .iter()
+        .map(|note| write_note(tab.sheet_id, write(note), note.text.as_deref()))
         .collect()
 }
 

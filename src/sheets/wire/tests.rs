@@ -349,7 +349,7 @@ fn our_requests_are_in_the_schema_of_the_crate() {
             &[(0, formula("=A1")), (0, Cell::Bool(true)), (0, Cell::Number(0.0))],
         )],
         bind: vec![bind(Validation::OneOf(vec!["a".into(), "b".into()]))],
-        notes: vec![NoteWrite { row: RowIndex(3), column: 0, text: None }],
+        notes: vec![NoteWrite { row: RowIndex(3), column: ColumnIndex(0), text: None }],
         deletes: vec![RowIndex(5)],
         insert: Some(RowsInsert {
             at: RowIndex(4),

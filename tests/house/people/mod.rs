@@ -11,6 +11,7 @@ mod bulk;
 mod crowd;
 mod freedom;
 mod hostile;
+mod notes;
 mod place;
 mod several;
 
@@ -55,6 +56,14 @@ impl Stage {
     fn started(&self) -> Running<'_> {
         let mut running = self.run();
         self.wait_equal(&mut running);
+        self.wait_status("the writer", |status| status["writer"]["phase"] == "ready");
+        running
+    }
+
+    /// Starts it where not all can come to be equal; waits until edits can be written.
+    #[track_caller]
+    fn started_with_conflicts(&self) -> Running<'_> {
+        let running = self.run();
         self.wait_status("the writer", |status| status["writer"]["phase"] == "ready");
         running
     }

@@ -173,6 +173,7 @@ impl Engine {
                 }
                 let took = now.since(self.books[index].reading_since);
                 self.plan_sweep(index, now, took);
+                self.plan_notes(index, now, took);
             }
             Reading::Keys => {
                 for (tab, image) in tabs.into_iter().zip(image.tabs) {
@@ -362,6 +363,9 @@ impl Engine {
         };
         for tab in self.books[index].tabs.clone() {
             self.tabs[tab].stale |= !self.tabs[tab].geometry.missing && !self.tabs[tab].set_aside();
+        }
+        if self.silence_notes(flight, now) {
+            return self.reopen(index);
         }
         let Some(table) = blamed else {
             self.books[index].solo = true;

@@ -4,6 +4,7 @@ mod answers;
 mod explain;
 mod fence;
 mod hearing;
+mod noting;
 mod outbound;
 #[cfg(feature = "mutants")]
 mod payload;

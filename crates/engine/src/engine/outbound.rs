@@ -11,6 +11,7 @@ use crate::{
     conflict::Outcome,
     door::{Action, Notice},
     mutants::{Mutant, on},
+    notes::due,
     pacer::{Class, Pace},
     planner::{BatchLimits, MarkerSource, TabPlan, horizon, plan_tab, triage},
     repair::plan_repairs,
@@ -30,6 +31,11 @@ const BURN_SUFFIX: &str = "-burn";
 /// Identity of the batch that burns `id`.
 pub(super) fn burn_id(id: &BatchId) -> BatchId {
     BatchId(format!("{}{BURN_SUFFIX}", id.0))
+}
+
+/// Whether a batch would have something to do in a tab, were it only notes.
+fn wants_batch(tab: &crate::tab::Tab) -> bool {
+    tab.has_work() || !due(tab).is_empty()
 }
 
 impl Engine {
@@ -109,7 +115,10 @@ impl Engine {
         if let Some(read) = self.answer_bells(index, now) {
             return Some(read);
         }
-        if self.tabs_where(index, crate::tab::Tab::has_work).is_empty() {
+        if let Some(read) = self.reckon_notes(index, now) {
+            return Some(read);
+        }
+        if self.tabs_where(index, wants_batch).is_empty() {
             for tab in self.books[index].tabs.clone() {
                 self.tabs[tab].keys_fresh = false;
             }
@@ -261,15 +270,20 @@ impl Engine {
     /// Sets the next sweep. A thousand rows a second at the most, and a twentieth of the time: large tabs and slow answers are swept
     /// less often.
     pub(super) fn plan_sweep(&mut self, index: usize, now: Moment, took: Duration) {
-        let rows: usize = self.books[index].tabs.iter().map(|t| self.tabs[*t].index.len()).sum();
-        let size = Duration::from_millis(u64::try_from(rows).unwrap_or(u64::MAX));
+        let size = self.rows_pause(index);
         let every = self.settings.sweep_every;
         let active = now < self.books[index].active_until;
         let pause = if active { every / ACTIVE_FACTOR } else { every }.max(size).max(took * 20);
         self.books[index].next_sweep = now.after(pause);
     }
 
-    fn read_tabs(
+    /// A thousand rows a second.
+    pub(super) fn rows_pause(&self, index: usize) -> Duration {
+        let rows: usize = self.books[index].tabs.iter().map(|t| self.tabs[*t].index.len()).sum();
+        Duration::from_millis(u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn read_tabs(
         &mut self,
         index: usize,
         tabs: Vec<usize>,
@@ -316,7 +330,7 @@ impl Engine {
         let mut left: BatchLimits = self.settings.limits;
         let mut parts: Vec<(TabWork, TabExpectation)> = Vec::new();
         let mut needs_keys = Vec::new();
-        for tab in self.tabs_where(index, crate::tab::Tab::has_work) {
+        for tab in self.tabs_where(index, wants_batch) {
             if self.books[index].solo && !parts.is_empty() {
                 break;
             }
@@ -367,6 +381,11 @@ impl Engine {
             return self.poll_store(now);
         }
         self.engage(&parts);
+        for (_, part) in &parts {
+            if let Some(tab) = self.tab_mut(part.table) {
+                tab.notes.sent();
+            }
+        }
         let (tabs, expectations) = parts.into_iter().unzip();
         // Never the same for two contents: a process on a copy of the store may look for an earlier one in the journal.
         self.batches += 1;

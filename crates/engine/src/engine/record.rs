@@ -60,9 +60,14 @@ impl Engine {
 
     /// Keeps what planning found: things that wait, and database values that lost.
     pub(super) fn find(&mut self, table: TableId, findings: Vec<Finding>, now: Moment) {
-        let cells = findings.len();
+        let mut cells = 0;
         for found in findings {
             let Some(tab) = self.tab_mut(table) else { return };
+            if tab.open.is_known(&found) {
+                // Asked again after a while, and refused as before: it keeps its number.
+                continue;
+            }
+            cells += 1;
             let column = tab.spec.columns.get(usize::from(found.column));
             let column = column.map(|column| column.name.clone()).unwrap_or_default();
             let decided = tab.open.decision(&found.key, found.column);
@@ -160,8 +165,12 @@ impl Engine {
                 _ => None,
             };
             let listed = record.outcome.is_open() && record.kind != ConflictKind::NotPutBack;
-            if let (true, Some(key)) = (listed, record.key.clone()) {
-                tab.open.insert(key, column.unwrap_or(WHOLE_ROW), record.clone());
+            let told = tab.spec.notes && matches!(record.outcome, Outcome::Kept(_));
+            let spot = record.key.clone().zip(Some(column.unwrap_or(WHOLE_ROW)));
+            match spot {
+                Some((key, column)) if listed => tab.open.insert(key, column, record.clone()),
+                Some((key, column)) if told => tab.notes.tell(key, column, record.clone()),
+                Some(_) | None => {}
             }
         }
         self.outbox.push(StoreStep::Conflict(record));

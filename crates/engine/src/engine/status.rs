@@ -10,6 +10,9 @@ use crate::{
     tab::Tab,
 };
 
+/// Conflicts without a note that are named for each table.
+const UNNOTED_MAX: usize = 100;
+
 /// The engine at a glance.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -73,6 +76,9 @@ pub struct TabStatus {
     pub refused: usize,
     /// Conflicts that are still open.
     pub open: usize,
+    /// Open conflicts whose cell bears a person's note, so that ours is not written: the first ones where they are many.
+    #[serde(default)]
+    pub unnoted: Vec<u64>,
     /// Values that were written by mistake and could not be found again.
     pub strays: usize,
     /// Rows about which the log has not caught up with us.
@@ -150,6 +156,7 @@ fn of_tab(tab: &Tab) -> TabStatus {
         drafts: tab.newcomers.drafts.len(),
         refused: tab.open.refused_len(),
         open: tab.open.len(),
+        unnoted: tab.notes.withheld().take(UNNOTED_MAX).collect(),
         strays: tab.strays.len(),
         windows: tab.windows.len(),
         paused: tab.paused,

@@ -8,6 +8,7 @@ use crate::{
     key_index::Place,
     merge::Verdict,
     mutants::{Mutant, on},
+    notes::due,
     render::Rendering,
     state::{RowIdentity, RowKey},
     tab::Tab,
@@ -40,7 +41,7 @@ impl Draft {
                 writes: Vec::new(),
                 deletes: Vec::new(),
                 insert: None,
-                notes: Vec::new(),
+                notes: due(tab).to_vec(),
             },
             expectation: TabExpectation {
                 table: tab.spec.table,
@@ -179,6 +180,7 @@ impl Draft {
         if self.writes.is_empty()
             && self.deletes.is_empty()
             && self.added.is_empty()
+            && self.work.notes.is_empty()
             && self.work.create.is_none()
         {
             return None;

@@ -32,6 +32,9 @@ pub struct TabSpec {
     pub inbound: InboundLimits,
     /// Whether mapped columns get notes, allowed values and warnings when they become ours.
     pub dress: bool,
+    /// Whether cells get notes that say what is wrong with them.
+    #[serde(default)]
+    pub notes: bool,
 }
 
 /// What limits the sheet's way to the database.

@@ -4,6 +4,7 @@ mod calls;
 mod conflicts;
 mod convergence;
 mod inserts;
+mod notes;
 mod phantoms;
 mod position;
 mod removals;
@@ -83,6 +84,7 @@ impl World {
             let of = |why: String| format!("{title}: {why}");
             convergence::judge(self, side).map_err(of)?;
             words::judge(self, side).map_err(of)?;
+            notes::judge(self, side).map_err(of)?;
         }
         inserts::judge(self)?;
         phantoms::judge(self, &sides)?;

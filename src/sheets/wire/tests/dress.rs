@@ -6,7 +6,11 @@ use super::{super::dress, *};
 fn a_column_that_becomes_ours_is_marked_and_dressed() {
     let tab = TabWork {
         bind: vec![bind(Validation::NotEmpty)],
-        notes: vec![NoteWrite { row: RowIndex(4), column: 0, text: Some("refused".into()) }],
+        notes: vec![NoteWrite {
+            row: RowIndex(4),
+            column: ColumnIndex(2),
+            text: Some("refused".into()),
+        }],
         ..work(&[2])
     };
     let below =
