@@ -27,11 +27,11 @@ fn a_first_copy_killed_in_the_middle_goes_on_where_it_stood_while_rows_change(fl
         numbers(ROWS)
     ));
     let mut session = stage.db.session();
-    let mut round = 0_u32;
+    let mut round = 0_u64;
     // Changes everywhere: before, in and behind the part that was copied.
     let mut write = || {
         round += 1;
-        let (a, b, c) = (round * 7919 % ROWS, round * 104_729 % ROWS, round * 1_299_709 % ROWS);
+        let [a, b, c] = [7_919, 104_729, 1_299_709].map(|step| round * step % u64::from(ROWS));
         session.query(&format!(
             "UPDATE t SET name = 'changed {round}' WHERE id = {}; DELETE FROM t WHERE id = {}; INSERT IGNORE INTO t VALUES ({}, 'new {round}', 0)",
             a * 2, b * 2, c * 2 + 1,
