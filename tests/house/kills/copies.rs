@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Somebody else owns it.
-const ANOTHER_INSTANCE: i32 = 5;
+pub(super) const ANOTHER_INSTANCE: i32 = 5;
 
 /// A stage with a few rows, and a pipeline that has shown them and stands still.
 fn shown(flavor: Flavor) -> (Stage, Home) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     super::{
         RATE, SOON,
-        copies::{another_server_id, fenced_out},
+        copies::{ANOTHER_INSTANCE, another_server_id, fenced_out},
         rng::Rng,
         seed,
         stage::{tail, wait_idle, weather},
@@ -89,6 +89,32 @@ fn wait_works(stage: &Stage, home: &Home, running: &mut Running<'_>, more: usize
     });
 }
 
+/// Waits until it ends, and checks that it says who has the lock on the database and what to do.
+fn locked_out(home: &Home, mut running: Running<'_>) {
+    assert_eq!(running.wait_exit(SOON), ANOTHER_INSTANCE, "{}", tail(home));
+    let log = home.log();
+    let words = log.lines().rfind(|line| line.starts_with("sheetwire: ")).unwrap_or("");
+    assert!(words.contains("holds the lock of pipeline"), "{words:?} in\n{log}");
+    assert!(words.contains("stop that sheetwire"), "{words:?}");
+}
+
+/// Ends the session that has the pipeline's lock.
+fn drop_lock(stage: &Stage) {
+    let server = Server::shared(stage.db.flavor);
+    let of_the_writer = format!(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{}'",
+        stage.db.writer.user
+    );
+    for session in server.admin_sql(&of_the_writer) {
+        // It may have ended by itself.
+        let _ = server.admin().try_query(&format!("KILL {}", session[0].as_deref().unwrap()));
+    }
+    let lock = format!("SELECT IS_FREE_LOCK('sheetwire/{}')", stage.db.name);
+    wait_until(SOON, "the lock to be free", || {
+        server.admin_sql(&lock)[0][0].as_deref() == Some("1")
+    });
+}
+
 fn hands(rng: &mut Rng) -> Vec<Rng> {
     (0..=PEOPLE).map(|_| rng.fork()).collect()
 }
@@ -101,11 +127,15 @@ fn the_second_is_out(flavor: Flavor) {
     let mut first = stage.home.run();
     let (done, _) = at_work(side, &progress, hands, || {
         wait_works(&stage, &stage.home, &mut first, 20);
-        fenced_out(&twin, twin.run());
+        locked_out(&twin, twin.run());
         wait_works(&stage, &stage.home, &mut first, 20);
-        // And it stays out.
+        // A pause of the first machine, long enough for the server to drop its lock: the fence is left.
+        first.freeze();
+        drop_lock(&stage);
         fenced_out(&twin, twin.run());
+        first.thaw();
         wait_works(&stage, &stage.home, &mut first, 20);
+        locked_out(&twin, twin.run());
     });
     come_to_rest((&stage, &stage.home, first), &twin, &done);
 }
@@ -125,9 +155,9 @@ fn one_of_both_is_out(flavor: Flavor) {
         let (out, winner) =
             if first_is_out { (&mut one, &mut other) } else { (&mut other, &mut one) };
         let (lost, won) = if first_is_out { (&stage.home, &twin) } else { (&twin, &stage.home) };
-        fenced_out(lost, out.take().unwrap());
+        locked_out(lost, out.take().unwrap());
         wait_works(&stage, won, winner.as_mut().unwrap(), 20);
-        fenced_out(lost, lost.run());
+        locked_out(lost, lost.run());
         wait_works(&stage, won, winner.as_mut().unwrap(), 20);
     });
     eprintln!("{}: the {} is out", flavor.name(), if first_is_out { "first" } else { "second" });
