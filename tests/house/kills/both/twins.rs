@@ -1,5 +1,7 @@
 //! Two processes on copies of one data folder, one spreadsheet, one table, and everybody at work: one of them is thrown out and says so.
 
+use std::{fs, time::Duration};
+
 use serde_json::Value;
 
 use super::{
@@ -47,6 +49,18 @@ fn of_two_processes_on_copies_that_start_at_once_one_is_out_and_nothing_is_lost_
 fn of_two_processes_on_copies_that_start_at_once_one_is_out_and_nothing_is_lost_or_doubled_on_mariadb()
  {
     one_of_both_is_out(Flavor::MariaDb);
+}
+
+#[test]
+fn a_process_that_was_paused_while_its_copy_took_over_is_out_and_nothing_is_lost_or_doubled_on_mysql()
+ {
+    the_paused_one_is_out(Flavor::MySql);
+}
+
+#[test]
+fn a_process_that_was_paused_while_its_copy_took_over_is_out_and_nothing_is_lost_or_doubled_on_mariadb()
+ {
+    the_paused_one_is_out(Flavor::MariaDb);
 }
 
 /// The same pipeline in another folder, as a restored backup would be: with a number among the replicas and a port of its own.
@@ -163,6 +177,33 @@ fn one_of_both_is_out(flavor: Flavor) {
     eprintln!("{}: the {} is out", flavor.name(), if first_is_out { "first" } else { "second" });
     let (won, lost) = if first_is_out { (&twin, &stage.home) } else { (&stage.home, &twin) };
     come_to_rest((&stage, won, one.or(other).unwrap()), lost, &done);
+}
+
+/// Paused at any moment of its work, as a machine that is moved, and copied as it stands; its copy goes on from there.
+fn the_paused_one_is_out(flavor: Flavor) {
+    let (stage, twin, mut rng) = ready(flavor);
+    let side = Side { emulator: stage.emulator(), db: &stage.db };
+    let progress = Progress::default();
+    let hands = hands(&mut rng);
+    let mut first = Some(stage.home.run());
+    let mut taken_over = None;
+    let (done, _) = at_work(side, &progress, hands, || {
+        let mut paused = first.take().unwrap();
+        wait_works(&stage, &stage.home, &mut paused, 20);
+        let moment = Duration::from_micros(u64::try_from(rng.below(500_000)).unwrap());
+        assert!(!progress.stopped_within(moment), "somebody has stopped");
+        paused.freeze();
+        drop_lock(&stage);
+        fs::remove_dir_all(twin.join("state")).unwrap();
+        copy_tree(&stage.home.join("state"), &twin.join("state"));
+        let mut copy = twin.run();
+        wait_works(&stage, &twin, &mut copy, 20);
+        paused.thaw();
+        assert_eq!(paused.wait_exit(SOON), ANOTHER_INSTANCE, "{}", tail(&stage.home));
+        wait_works(&stage, &twin, &mut copy, 20);
+        taken_over = Some(copy);
+    });
+    come_to_rest((&stage, &twin, taken_over.unwrap()), &stage.home, &done);
 }
 
 /// Both sides become equal, and every word is accounted for: in the conflict log of whoever saw it.
