@@ -47,6 +47,8 @@ enum Aim {
     Place(&'static str),
     /// When its tape says that it is there.
     Step(Step),
+    /// When the emulator says that a batch is there.
+    Batch(Window),
 }
 
 /// Kills, by what they hit. One may hit something on both ways, and counts on both.
@@ -132,10 +134,24 @@ impl Killer<'_> {
             self.round(home, aim);
         }
         for _ in 0..EXTRA_MAX {
-            let missed = Step::ALL.into_iter().find(|step| self.kills.of_edits(*step) == 0);
-            let Some(step) = missed else { break };
-            self.round(home, Aim::Step(step));
+            let Some(aim) = self.wanting() else { break };
+            self.round(home, aim);
         }
+    }
+
+    /// What to aim at so that everything was hit; `None` when it was.
+    fn wanting(&self) -> Option<Aim> {
+        let step = Step::ALL.into_iter().find(|step| self.kills.of_edits(*step) == 0);
+        let window = || Window::ALL.into_iter().find(|window| self.kills.of_rows(*window) == 0);
+        step.map(Aim::Step).or_else(|| {
+            Some(match window()? {
+                Window::BeforeSend => Aim::Place(hold::BEFORE_SEND),
+                Window::NotStored => Aim::Place(hold::ANSWERED),
+                Window::StoreFlush => Aim::Place(hold::STORE_FLUSH),
+                Window::Between => Aim::AnyTime,
+                window @ (Window::InFlight | Window::Unanswered) => Aim::Batch(window),
+            })
+        })
     }
 
     /// Starts the product, waits for the moment, kills it, and sees what was hit.
@@ -158,6 +174,10 @@ impl Killer<'_> {
             Aim::Step(step) => {
                 let there = || self.tape.doing().steps(self.side.db).contains(&step);
                 wait(home, &mut running, step.name(), there);
+            }
+            Aim::Batch(window) => {
+                let there = || classify(None, &self.calls_since(mark)) == window;
+                wait(home, &mut running, "a batch on its way", there);
             }
         }
         assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
