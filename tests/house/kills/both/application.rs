@@ -98,8 +98,8 @@ impl Application<'_> {
     }
 
     fn insert(&mut self) -> String {
-        let (a, b) = (self.word(), self.word());
-        format!("INSERT INTO {NAME} (a, b) VALUES ('{a}', '{b}');")
+        let [a, b, c] = [self.word(), self.word(), self.word()];
+        format!("INSERT INTO {NAME} (a, b, c) VALUES ('{a}', '{b}', '{c}');")
     }
 
     fn word(&mut self) -> String {

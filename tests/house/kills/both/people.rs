@@ -143,13 +143,13 @@ fn choose(
         }
         72..=86 if rows > ROWS_MAX => None,
         // Behind the last row, where the tab must have one for it.
-        72..=79 if rows < grid_rows => Some(new_row(tab, (rows, &places), rng, word)),
+        72..=79 if rows < grid_rows => Some(new_row(tab, (rows, &places), word)),
         72..=79 => without_words(HumanAct::InsertRows { tab: name(), at: rows + 1, count: 1 }),
         80..=86 => {
             let blank =
                 (1..rows).find(|row| (0..tab.width()).all(|at| tab.text(*row, at).is_empty()));
             match blank {
-                Some(row) => Some(new_row(tab, (row, &places), rng, word)),
+                Some(row) => Some(new_row(tab, (row, &places), word)),
                 None if rows - keyed.len() < BLANK_MAX => without_words(HumanAct::InsertRows {
                     tab: name(),
                     at: rng.within(2..=rows),
@@ -171,22 +171,14 @@ fn choose(
     }
 }
 
-/// A row without a key, in one go; some of its cells stay empty.
-fn new_row(
-    tab: &Tab,
-    (row, places): (usize, &[usize]),
-    rng: &mut Rng,
-    word: &mut impl FnMut() -> String,
-) -> Did {
+/// A row without a key, in one go.
+fn new_row(tab: &Tab, (row, places): (usize, &[usize]), word: &mut impl FnMut() -> String) -> Did {
     let mut cells = vec![String::new(); tab.width()];
     let mut words = Vec::new();
-    let must = rng.below(COLUMNS.len());
-    for (which, column) in COLUMNS.into_iter().enumerate() {
-        if which == must || rng.percent(60) {
-            let text = word();
-            cells[places[which]].clone_from(&text);
-            words.push(Typed { text, row: String::new(), column, over: String::new() });
-        }
+    for (column, at) in COLUMNS.into_iter().zip(places) {
+        let text = word();
+        cells[*at].clone_from(&text);
+        words.push(Typed { text, row: String::new(), column, over: String::new() });
     }
     let at = cell(0, row);
     Did { act: HumanAct::Paste { tab: NAME.to_owned(), at, rows: vec![cells] }, words }
