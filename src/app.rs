@@ -198,14 +198,16 @@ fn open_store(config: &Config) -> Result<SledStore, Fault> {
     use std::{fs::File, io, path::Path};
 
     use crate::{
-        flow::hold,
+        hold,
         store::{Disk, MachineDisk},
     };
     struct HeldDisk;
     impl Disk for HeldDisk {
         fn flush_content(&self, path: &Path, file: &File) -> io::Result<()> {
             hold::thread_here(hold::STORE_FLUSH);
-            MachineDisk.flush_content(path, file)
+            MachineDisk.flush_content(path, file)?;
+            hold::thread_here(hold::STORE_FLUSHED);
+            Ok(())
         }
 
         fn flush_all(&self, path: &Path) -> io::Result<()> {

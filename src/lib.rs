@@ -31,5 +31,6 @@ mod policy;
 
 pub mod clock;
 pub mod fault;
+pub mod hold;
 pub mod secret;
 pub mod telemetry;

@@ -23,6 +23,7 @@ const RANKS: &[&[&str]] = &[
     &["flow", "mysql", "sheets", "store", "webhook", "status"],
     &["policy"],
     &["ports"],
+    &["hold"],
     &["config"],
     &["telemetry", "clock"],
     &["secret", "fault"],

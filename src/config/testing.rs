@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Where the process shall wait: the place and at which passing. See [`crate::flow::hold`].
+/// Where the process shall wait: the place and at which passing. See [`crate::hold`].
 pub fn hold() -> Option<(String, u32)> {
     let text = std::env::var("SHEETWIRE_HOLD").ok()?;
     let (place, count) = text.split_once(':')?;

@@ -6,7 +6,7 @@ use sheetwire_engine::{
     batch::Batch,
     change::TableId,
     door::{Action, Input},
-    intent::Intent,
+    intent::{Intent, Stage},
     position::Position,
     state::{RowKey, StoreStep},
     value::Value,
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     fault::Fault,
-    flow::hold,
+    hold,
     ports::{DatabaseWriter, MappedTable, RowSource, SheetSink, StateStore},
 };
 
@@ -140,6 +140,7 @@ fn writer(doors: &Doors) -> Result<&dyn DatabaseWriter, Fault> {
 }
 
 async fn prepare(doors: Doors, intent: Intent) -> Result<Input, Fault> {
+    hold::here(hold::DRAFTED).await;
     let outcome = writer(&doors)?.prepare(&intent).await;
     hold::here(hold::PREPARED).await;
     Ok(Input::Prepared { intent: intent.id, outcome })
@@ -153,7 +154,19 @@ async fn commit(doors: Doors, intent: u64) -> Result<Input, Fault> {
 }
 
 async fn store(doors: Doors, ticket: u64, steps: Vec<StoreStep>) -> Result<Input, Fault> {
+    let stages = |wanted: fn(&Stage) -> bool| {
+        steps.iter().any(|step| matches!(step, StoreStep::Intent(intent) if wanted(&intent.stage)))
+    };
+    let drafts = stages(|stage| matches!(stage, Stage::Drafted));
+    let closes = stages(|stage| matches!(stage, Stage::Closing { .. }));
+    if drafts {
+        hold::here(hold::WANTED).await;
+    }
     doors.store.apply(steps).await?;
+    if closes {
+        hold::here(hold::CLOSING).await;
+    }
+    hold::here(hold::STORED).await;
     Ok(Input::Stored { ticket })
 }
 
@@ -166,9 +179,16 @@ fn load(doors: &Doors, table: TableId, keys: Vec<RowKey>) -> Result<Input, Fault
 }
 
 async fn write(doors: Doors, batch: Batch) -> Result<Input, Fault> {
+    let claims = batch.claims_rows();
     hold::here(hold::BEFORE_SEND).await;
+    if claims {
+        hold::here(hold::BEFORE_CLAIM).await;
+    }
     let outcome = doors.sheets.write(&batch).await;
     hold::here(hold::ANSWERED).await;
+    if claims {
+        hold::here(hold::CLAIMED).await;
+    }
     Ok(Input::Written { spreadsheet: batch.spreadsheet, outcome })
 }
 

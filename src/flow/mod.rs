@@ -11,7 +11,6 @@ mod from_sheet;
 pub mod front;
 mod held;
 mod herald;
-pub mod hold;
 pub mod recorder;
 pub mod request;
 pub mod socket;

@@ -137,6 +137,15 @@ impl SheetsClient {
                      nothing was written to your tabs, and nothing will be; report this"
                 ));
             }
+            // An earlier probe's batch came late, in the middle of this one: nobody else knows these names.
+            Trouble::Call(CallFailure::Refused(refusal))
+                if refusal.status == 400 && probe::is_about_us(&refusal.message) =>
+            {
+                return Fault::Transient(format!(
+                    "an earlier probe of spreadsheet {spreadsheet} came in between: {}",
+                    refusal.message
+                ));
+            }
             Trouble::Call(CallFailure::Refused(refusal))
                 if refusal.status == 400 && !refusal.is_throttling() =>
             {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{FenceKind, SheetsClient};
-use crate::fault::Fault;
+use crate::{fault::Fault, hold};
 
 /// Results by spreadsheet, in `probes.json` of the data folder. Losing the file costs a new probe.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl Probes {
                 continue;
             }
             let report = client.probe(spreadsheet).await?;
+            hold::here(hold::PROBED).await;
             tracing::info!(spreadsheet, fence = ?report.fence, "probed");
             spent[0] += report.reads;
             spent[1] += report.writes;

@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::signature::WINDOW_S;
+use crate::hold;
 
 /// An id is kept for so long after the time that it was signed for: twice as long as it may be used, lest a clock that is set back lets it
 /// in again; seconds.
@@ -170,6 +171,7 @@ fn write_anew(path: &Path, until_s: i64, known: &BTreeMap<String, i64>) -> io::R
     }
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    hold::thread_here(hold::BELLS_ANEW);
     fs::rename(&fresh, path)?;
     if let Some(folder) = path.parent() {
         File::open(folder)?.sync_all()?;

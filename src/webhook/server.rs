@@ -37,6 +37,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    hold,
     ports::{About, Frontdesk, Said, SheetQuestion},
 };
 
@@ -240,6 +241,7 @@ async fn admit(hall: &Hall, request: Request) -> Result<Said, Refusal> {
         }
     }
     remember(hall, &claim, now_s, payload.verb == Verb::Revert).await?;
+    hold::here(hold::BELL_TAKEN).await;
     act(hall, payload).await
 }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cell::Cell, change::TableId, state::RowIdentity};
+use crate::{cell::Cell, change::TableId, newcomers::marker_in, state::RowIdentity};
 
 /// 0-based row of a tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +67,14 @@ pub struct Batch {
     pub position: String,
     /// Work per tab. Empty for a burn: a batch that only moves the fence.
     pub tabs: Vec<TabWork>,
+}
+
+impl Batch {
+    /// Whether it puts a marker into a row without a key.
+    pub fn claims_rows(&self) -> bool {
+        let mut writes = self.tabs.iter().flat_map(|work| &work.writes);
+        writes.any(|write| marker_in(write.cells.iter().map(|(_, cell)| cell)).is_some())
+    }
 }
 
 /// The work of one batch in one tab. Applied in this order: create, pre-images of everything, writes, deletes, inserts.

@@ -41,6 +41,11 @@ pub(crate) fn is_range_id(id: &str) -> bool {
     id.strip_prefix(NAME).is_some_and(|rest| rest.starts_with('_'))
 }
 
+/// Whether a refusal is about the probe's own tab or one of its named ranges.
+pub(crate) fn is_about_us(message: &str) -> bool {
+    message.contains(NAME) || message.contains(&SHEET_ID.to_string())
+}
+
 /// What the written row holds before the batch under test.
 fn before() -> [Cell; 4] {
     [Cell::text("before"), Cell::Number(7.5), formula("=B2*2"), Cell::Bool(true)]

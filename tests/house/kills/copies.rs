@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Somebody else owns it.
-const ANOTHER_INSTANCE: i32 = 5;
+pub(super) const ANOTHER_INSTANCE: i32 = 5;
 
 /// A stage with a few rows, and a pipeline that has shown them and stands still.
 fn shown(flavor: Flavor) -> (Stage, Home) {
@@ -39,10 +39,15 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(4_711);
 /// follow it, and it is left to the fence.
 fn copy_of(stage: &Stage, home: &Home) -> Home {
     let mut copy = stage.home();
-    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    copy.set("SHEETWIRE__MYSQL__SERVER_ID", &id.to_string());
+    another_server_id(&mut copy);
     copy_tree(&home.join("state"), &copy.join("state"));
     copy
+}
+
+/// Gives a pipeline a number of its own among the server's replicas.
+pub(super) fn another_server_id(home: &mut Home) {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    home.set("SHEETWIRE__MYSQL__SERVER_ID", &id.to_string());
 }
 
 /// Changes a row, and returns once a batch with rows was applied. `running` must not be fenced out.
@@ -57,7 +62,7 @@ fn write_through(stage: &Stage, home: &Home, running: &mut Running<'_>, value: u
 }
 
 /// Waits until it ends, and checks that it says why and what to do.
-fn fenced_out(home: &Home, mut running: Running<'_>) {
+pub(super) fn fenced_out(home: &Home, mut running: Running<'_>) {
     assert_eq!(running.wait_exit(SOON), ANOTHER_INSTANCE, "{}", tail(home));
     let log = home.log();
     let words = log.lines().rfind(|line| line.starts_with("sheetwire: ")).unwrap_or("");

@@ -19,17 +19,27 @@ pub(super) struct Tab {
 impl Tab {
     /// The tab of a table, once it has a header.
     pub(super) fn of(book: &Spreadsheet, table: &Table) -> Option<Self> {
+        Self::named(book, table.name, table.key)
+    }
+
+    /// The tab with this title, once it has a header with this key.
+    pub(super) fn named(book: &Spreadsheet, title: &str, key: &str) -> Option<Self> {
         let plain = ("valueRenderOption".to_owned(), "UNFORMATTED_VALUE".to_owned());
-        let values = book.values_get(table.name, &Query(vec![plain])).ok()?;
+        let values = book.values_get(title, &Query(vec![plain])).ok()?;
         let rows = values.get("values").and_then(Value::as_array);
         let rows: Vec<Vec<String>> = rows.into_iter().flatten().map(texts).collect();
-        let key = rows.first()?.iter().position(|title| title == table.key)?;
+        let key = rows.first()?.iter().position(|name| name == key)?;
         Some(Self { rows, key })
     }
 
     /// Place of the person's own column.
     pub(super) fn own(&self) -> Option<usize> {
-        self.rows.first()?.iter().position(|title| title == OWN)
+        self.place(OWN)
+    }
+
+    /// Place of the column with this header.
+    pub(super) fn place(&self, header: &str) -> Option<usize> {
+        self.rows.first()?.iter().position(|title| title == header)
     }
 
     /// Columns that hold anything in the header.

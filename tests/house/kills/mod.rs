@@ -10,6 +10,7 @@
     reason = "seed and counters are for whoever reads the test's output"
 )]
 
+mod both;
 mod copies;
 mod grid;
 mod judge;
@@ -34,7 +35,7 @@ use self::{
     killer::Killer,
     person::Done,
     rng::Rng,
-    stage::{Stage, Weather, tail, wait_idle},
+    stage::{Stage, Weather, tail, wait_idle, weather},
     windows::{Window, carries_rows},
     writer::{Progress, StopAtEnd, Writer},
 };
@@ -97,7 +98,7 @@ fn play(
 ) {
     let times = if env::var_os("SHEETWIRE_LONG").is_some() { KILLS_LONG } else { KILLS };
     probe(home);
-    stage.weather();
+    weather(stage.emulator.faults());
     let done = thread::scope(|scope| {
         let stop = StopAtEnd(progress);
         let writing = scope.spawn(|| {

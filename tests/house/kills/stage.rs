@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use sheets_emulator::http::{Call, Emulator, Fault, FaultFilter, FaultKind, Options};
+use sheets_emulator::http::{Call, Emulator, Fault, FaultFilter, FaultKind, Faults, Options};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{
@@ -116,32 +116,6 @@ impl Stage {
         }
     }
 
-    /// Weather: answers lost, late, refused and broken, from now on.
-    pub(super) fn weather(&self) {
-        let batches = [
-            (FaultKind::AnswerLost, 0.06),
-            (FaultKind::AppliedLate { after_ms: Some(3_000), unavailable: false }, 0.05),
-            (FaultKind::AppliedLate { after_ms: Some(9_000), unavailable: true }, 0.03),
-            (FaultKind::Unavailable { applied: false }, 0.04),
-            (FaultKind::Unavailable { applied: true }, 0.04),
-            (FaultKind::TruncatedBody, 0.04),
-            // Google takes its time, so that a kill at any moment has something to hit: before the batch is applied, and behind it.
-            (FaultKind::StallBefore { for_ms: Some(1_500) }, 0.3),
-            (FaultKind::Slow { for_ms: 1_500 }, 0.5),
-        ];
-        for (kind, chance) in batches {
-            self.emulator.faults().arm(Fault::sometimes(kind, FaultFilter::BatchUpdate, chance));
-        }
-        // An answer that takes its time is old when it comes: people have been faster.
-        let reads = [
-            (FaultKind::Unavailable { applied: false }, 0.02),
-            (FaultKind::Slow { for_ms: 800 }, 0.4),
-        ];
-        for (kind, chance) in reads {
-            self.emulator.faults().arm(Fault::sometimes(kind, FaultFilter::Reads, chance));
-        }
-    }
-
     /// The comparison of one table with its tab.
     pub(super) fn comparison<'a>(&'a self, table: &'static str, url: &'a str) -> Comparison<'a> {
         let (emulator, options) = (url, &[] as &[&str]);
@@ -162,6 +136,30 @@ impl Stage {
             sums = (sums.0 + rows, sums.1 + cells);
         }
         sums
+    }
+}
+
+/// Weather: answers lost, late, refused and broken, from now on.
+pub(super) fn weather(faults: &Faults) {
+    let batches = [
+        (FaultKind::AnswerLost, 0.06),
+        (FaultKind::AppliedLate { after_ms: Some(3_000), unavailable: false }, 0.05),
+        (FaultKind::AppliedLate { after_ms: Some(9_000), unavailable: true }, 0.03),
+        (FaultKind::Unavailable { applied: false }, 0.04),
+        (FaultKind::Unavailable { applied: true }, 0.04),
+        (FaultKind::TruncatedBody, 0.04),
+        // Google takes its time, so that a kill at any moment has something to hit: before the batch is applied, and behind it.
+        (FaultKind::StallBefore { for_ms: Some(1_500) }, 0.3),
+        (FaultKind::Slow { for_ms: 1_500 }, 0.5),
+    ];
+    for (kind, chance) in batches {
+        faults.arm(Fault::sometimes(kind, FaultFilter::BatchUpdate, chance));
+    }
+    // An answer that takes its time is old when it comes: people have been faster.
+    let reads =
+        [(FaultKind::Unavailable { applied: false }, 0.02), (FaultKind::Slow { for_ms: 800 }, 0.4)];
+    for (kind, chance) in reads {
+        faults.arm(Fault::sometimes(kind, FaultFilter::Reads, chance));
     }
 }
 
@@ -231,9 +229,7 @@ impl Weather {
     /// As the call log and the product's log tell it.
     pub(super) fn of(stage: &Stage, home: &Home) -> Self {
         let calls = stage.emulator.log().calls();
-        let struck = |name: &str| {
-            calls.iter().filter(|call| is_batch(call) && call.fault == Some(name)).count()
-        };
+        let struck = |name: &str| calls.iter().filter(|call| is_batch_struck(call, name)).count();
         Self {
             lost: struck("answer_lost") + struck("truncated_body"),
             late: struck("applied_late"),
@@ -246,4 +242,9 @@ impl Weather {
     pub(super) fn was_bad(&self) -> bool {
         self.lost > 0 && self.late > 0 && self.unavailable > 0 && self.moved > 0
     }
+}
+
+/// Whether this fault has hit the call, and it carried a batch.
+pub(super) fn is_batch_struck(call: &Call, fault: &str) -> bool {
+    is_batch(call) && call.fault == Some(fault)
 }

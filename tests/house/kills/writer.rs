@@ -72,7 +72,8 @@ impl Progress {
         }
     }
 
-    fn wrote(&self) {
+    /// One transaction more.
+    pub(super) fn wrote(&self) {
         self.told().transactions += 1;
         self.changed.notify_all();
     }

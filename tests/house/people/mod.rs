@@ -31,7 +31,11 @@ const TAB: &str = "Tab t";
 
 /// Two-way tables with a writer, a doorbell, and the script in every spreadsheet.
 fn stage(flavor: Flavor, tables: &[Mapped], sql: &str) -> Stage {
-    let mut stage = Stage::new(flavor, tables);
+    peopled(Stage::new(flavor, tables), sql)
+}
+
+/// A stage with two-way tables, made by these statements, that gets the same.
+pub(crate) fn peopled(mut stage: Stage, sql: &str) -> Stage {
     stage.db.sql(sql);
     let port = free_port();
     stage.settings = format!(
@@ -41,7 +45,7 @@ fn stage(flavor: Flavor, tables: &[Mapped], sql: &str) -> Stage {
         stage.home.secret("writer", &stage.db.writer.password),
         stage.home.secret("webhook", SECRET),
     );
-    let mut books: Vec<&str> = tables.iter().map(|table| table.book.as_str()).collect();
+    let mut books: Vec<&str> = stage.tables.iter().map(|table| table.book.as_str()).collect();
     books.sort_unstable();
     books.dedup();
     for book in books {

@@ -160,6 +160,20 @@ async fn where_a_stale_named_range_passes_the_journal_tab_is_the_fence() {
 }
 
 #[tokio::test]
+async fn a_probe_that_a_late_batch_of_an_earlier_one_disturbs_is_repeated() {
+    const GONE: (u16, &str) = (
+        400,
+        r#"{"error":{"code":400,"message":"Invalid requests[0].deleteNamedRange: No named range with id: sheetwire_probe_2","status":"INVALID_ARGUMENT"}}"#,
+    );
+    let good = answer("after", "before");
+    let stale = (400, GONE.1.replace("probe_2", "probe_0"));
+    let said = [DONE, DONE, (stale.0, &*stale.1), (200, &*good), GONE];
+    let (report, _) = probed(&said).await;
+    let trouble = report.unwrap_err();
+    assert!(matches!(trouble, Trouble::Transient(_)), "{trouble}");
+}
+
+#[tokio::test]
 async fn a_google_that_keeps_no_promise_is_refused_with_a_sentence() {
     let fenced = STALE_TAB;
     let (lost, torn, late) =

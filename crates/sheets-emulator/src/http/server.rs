@@ -156,6 +156,16 @@ impl Emulator {
         self.shared.human(id, act)
     }
 
+    /// A person looks at the spreadsheet and acts on what is there, with nothing in between; returns what she says of it, or none where
+    /// she does nothing.
+    pub fn human_who_looks<T>(
+        &self,
+        id: &str,
+        look: impl FnOnce(&Spreadsheet) -> Option<(HumanAct, T)>,
+    ) -> Result<Option<T>, DocumentError> {
+        self.shared.human_who_looks(id, look)
+    }
+
     /// Returns once `wanted` holds for the spreadsheet, or with false when `deadline` (real time) passed.
     pub async fn wait_until(
         &self,

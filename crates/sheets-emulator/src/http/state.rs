@@ -178,16 +178,38 @@ impl Shared {
 
     /// A person acts in the grid. Triggers hear of it while nobody else can act, so that they hear in order.
     pub(crate) fn human(&self, id: &str, act: &HumanAct) -> Result<(), DocumentError> {
-        Ok(self.with(id, |document| {
-            #[cfg(feature = "apps-script")]
-            let told = self.scripts.of(id).map(|script| (script, document.book.clone()));
-            document.book.human(act)?;
-            #[cfg(feature = "apps-script")]
-            if let Some((script, before)) = told {
-                script.fire(&events(act, script.unsure(), &before, &document.book));
-            }
-            Ok::<(), HumanError>(())
-        })??)
+        Ok(self.with(id, |document| self.act(id, &mut document.book, act))??)
+    }
+
+    /// A person looks, and acts on what is there at that moment.
+    pub(crate) fn human_who_looks<T>(
+        &self,
+        id: &str,
+        look: impl FnOnce(&Spreadsheet) -> Option<(HumanAct, T)>,
+    ) -> Result<Option<T>, DocumentError> {
+        let acted = self.with(id, |document| {
+            let Some((act, told)) = look(&document.book) else { return Ok(None) };
+            self.act(id, &mut document.book, &act)?;
+            Ok::<_, HumanError>(Some(told))
+        });
+        Ok(acted??)
+    }
+
+    #[cfg_attr(
+        not(feature = "apps-script"),
+        expect(clippy::unused_self, reason = "without scripts nobody hears of it")
+    )]
+    fn act(&self, id: &str, book: &mut Spreadsheet, act: &HumanAct) -> Result<(), HumanError> {
+        #[cfg(feature = "apps-script")]
+        let told = self.scripts.of(id).map(|script| (script, book.clone()));
+        #[cfg(not(feature = "apps-script"))]
+        let _ = id;
+        book.human(act)?;
+        #[cfg(feature = "apps-script")]
+        if let Some((script, before)) = told {
+            script.fire(&events(act, script.unsure(), &before, book));
+        }
+        Ok(())
     }
 
     /// Shares the spreadsheet with `account`, or takes that back; from then on only named accounts may use it.

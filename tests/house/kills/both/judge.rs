@@ -1,0 +1,198 @@
+//! What became of every word, when everything has come to rest: told from the server's own account, the tab and the conflict log.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde_json::Value;
+use sheets_emulator::http::Emulator;
+
+use super::{
+    super::grid::Tab,
+    people::Typed,
+    table::{Act, Line, NAME},
+};
+use crate::slice::BOOK;
+
+/// An entry of `sheetwire conflicts list --all --json`.
+#[derive(Debug)]
+struct Conflict {
+    key: Option<String>,
+    column: Option<String>,
+    sheet: String,
+}
+
+/// Everything there is to judge by.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    typed: &'a [Typed],
+    account: &'a [Line],
+    log: Vec<Conflict>,
+    /// Lines of the account in which a cell became this.
+    became: BTreeMap<&'a str, Vec<&'a Line>>,
+    by_text: BTreeMap<&'a str, &'a Typed>,
+    typed_over: BTreeSet<&'a str>,
+}
+
+/// How many words came to which end.
+#[derive(Debug, Default)]
+pub(super) struct Fates {
+    pub(super) committed: usize,
+    pub(super) in_the_log: usize,
+    pub(super) typed_over: usize,
+    /// Rows that people added and the database has, or had.
+    pub(super) rows: usize,
+    /// Words of the application.
+    pub(super) application: usize,
+    /// Words of the application that a person's word took the place of.
+    pub(super) replaced: usize,
+    /// Words that were typed over one that stood in a wrong row just then: a batch had hit it while somebody sorted.
+    pub(super) astray: usize,
+}
+
+impl fmt::Display for Fates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { committed, in_the_log, typed_over, rows, application, replaced, astray } = self;
+        write!(
+            f,
+            "words of people: {committed} committed, {in_the_log} in the conflict log, {typed_over} typed over; {rows} new rows; words of \
+             the application: {application}, of which {replaced} were replaced by people ({astray} over a word astray)"
+        )
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// `logs` are what `conflicts list --all --json` says, of every data folder there is.
+    pub(super) fn new(typed: &'a [Typed], account: &'a [Line], logs: &[Value]) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let entry = |one: &Value| Conflict {
+            key: text(&one["key"][0]),
+            column: text(&one["column"]),
+            sheet: text(&one["sheet"]).unwrap_or_default(),
+        };
+        for log in logs {
+            assert_eq!(log["more"], false, "there are more conflicts than were asked for");
+        }
+        let all = logs.iter().flat_map(|log| log["conflicts"].as_array().unwrap());
+        let log = all.map(entry).collect();
+        let mut became: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+        for line in account.iter().filter(|line| !line.became.is_empty()) {
+            became.entry(&line.became).or_default().push(line);
+        }
+        let by_text = typed.iter().map(|word| (word.text.as_str(), word)).collect();
+        let typed_over = typed.iter().map(|word| word.over.as_str()).collect();
+        Self { typed, account, log, became, by_text, typed_over }
+    }
+
+    /// Fails with every word that is lost, doubled, or where it must not be.
+    pub(super) fn judge(&self) -> Fates {
+        let mut fates = Fates::default();
+        let mut wrong = Vec::new();
+        for word in self.typed {
+            if let Err(why) = self.fate(word, &mut fates) {
+                wrong.push(format!("{word:?}: {why}"));
+            }
+        }
+        for line in self.account {
+            if let Err(why) = self.is_right(line, &mut fates) {
+                wrong.push(format!("{line:?}: {why}"));
+            }
+        }
+        let made = |line: &&Line| line.act == Act::Made && line.by_the_product;
+        let rows: BTreeSet<&str> =
+            self.account.iter().filter(made).map(|line| line.id.as_str()).collect();
+        fates.rows = rows.len();
+        assert!(wrong.is_empty(), "{} things are wrong ({fates}): {wrong:#?}", wrong.len());
+        fates
+    }
+
+    /// A person's word is in the database once, or in the conflict log, or somebody typed over it.
+    fn fate(&self, word: &Typed, fates: &mut Fates) -> Result<(), String> {
+        let became = self.became.get(word.text.as_str()).map_or(&[][..], Vec::as_slice);
+        if became.len() > 1 {
+            return Err(format!("applied {} times: {became:?}", became.len()));
+        }
+        let logged = |one: &&Conflict| one.sheet == word.text;
+        if let Some(line) = became.first() {
+            let known = !word.row.is_empty() && word.row.parse::<u64>().is_ok();
+            if line.column != word.column || known && line.id != word.row {
+                return Err(format!("applied somewhere else: {line:?}"));
+            }
+            fates.committed += 1;
+        } else if let Some(one) = self.log.iter().find(logged) {
+            let known = word.row.parse::<u64>().is_ok();
+            if one.column.as_deref() != Some(word.column)
+                || known && one.key.as_deref() != Some(&word.row)
+            {
+                return Err(format!("logged of another cell: {one:?}"));
+            }
+            fates.in_the_log += 1;
+        } else if self.typed_over.contains(word.text.as_str()) {
+            fates.typed_over += 1;
+        } else {
+            return Err("it is lost".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The product writes what people typed, where the person had seen what it replaces.
+    fn is_right(&self, line: &Line, fates: &mut Fates) -> Result<(), String> {
+        let twice = self.became.get(line.became.as_str()).is_some_and(|lines| lines.len() > 1);
+        if !line.by_the_product {
+            fates.application += usize::from(line.act != Act::Removed);
+            return if twice { Err("written twice".to_owned()) } else { Ok(()) };
+        }
+        match line.act {
+            Act::Removed => return Err("nobody removed a row from the tab".to_owned()),
+            Act::Made if line.became.is_empty() => return Ok(()),
+            Act::Made | Act::Changed => {}
+        }
+        let Some(word) = self.by_text.get(line.became.as_str()) else {
+            return Err("no person typed that".to_owned());
+        };
+        if line.act == Act::Changed {
+            fates.replaced += usize::from(line.was.starts_with("app word"));
+            match self.under(word, line) {
+                under if under == line.was => {}
+                under if self.is_of_another_row(under, line) => fates.astray += 1,
+                under => {
+                    return Err(format!("what it replaced was never under it, but {under:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What stood under a word in the tab, and under the words that it was typed over: the value that it replaced in the database, or the
+    /// last that was there.
+    fn under(&self, word: &'a Typed, line: &Line) -> &'a str {
+        let mut under = word.over.as_str();
+        for _ in 0..self.typed.len() {
+            if under == line.was {
+                break;
+            }
+            let Some(before) = self.by_text.get(under) else { break };
+            under = &before.over;
+        }
+        under
+    }
+
+    /// Whether this is a value of another row.
+    fn is_of_another_row(&self, text: &str, line: &Line) -> bool {
+        let lines = self.became.get(text).map_or(&[][..], Vec::as_slice);
+        !lines.is_empty() && lines.iter().all(|other| other.id != line.id)
+    }
+}
+
+/// No word and no key stands in the tab twice.
+pub(super) fn nothing_stands_twice(emulator: &Emulator) {
+    let book = emulator.spreadsheet(BOOK).unwrap();
+    let tab = Tab::named(&book, NAME, "id").unwrap();
+    let mut places: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+    for (row, column, text) in tab.texts().filter(|(.., text)| !text.is_empty()) {
+        places.entry(text.to_owned()).or_default().push((row + 1, column));
+    }
+    places.retain(|_, places| places.len() > 1);
+    assert!(places.is_empty(), "what stands more than once: {places:#?}");
+}
