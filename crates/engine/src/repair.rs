@@ -177,18 +177,29 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let mut inserts = Vec::new();
     for mut repair in exact_first(tab, image, &header) {
         if let Some(removed) = &repair.readd {
-            inserts.push((laid_out(tab, removed, &header), repair.row.clone()));
+            let (mut cells, strays) = laid_out(tab, removed, &header);
+            plan.lost.extend(fill_unknown(tab, &repair, removed, (&mut cells, strays), &header));
+            inserts.push((cells, repair.row.clone()));
             tab.repairs.push(repair);
             continue;
         }
         let rows = find_rows(tab, (image, &header), &repair, &writes);
         if let (true, Some(removed)) = (rows.is_empty(), emptied(tab, &repair)) {
             // An empty row at the end of a tab cannot be told from none.
-            inserts.push((laid_out(tab, &removed, &header), repair.row.clone()));
+            inserts.push((laid_out(tab, &removed, &header).0, repair.row.clone()));
             tab.repairs.push(Repair { row: repair.row, cells: Vec::new(), readd: Some(removed) });
             continue;
         }
         if rows.is_empty() {
+            plan.lost.extend(strays(tab, &repair, (image, &header)));
+            continue;
+        }
+        let unseen = |(_, cells): &(RowIndex, Vec<Cell>)| {
+            let seen = Seen { header: &header, cells };
+            repair.cells.iter().any(|cell| column_of(tab, seen, cell).is_none())
+        };
+        if is_addition(&repair) && rows.iter().any(unseen) {
+            // Part of it taken away would look as if a person had emptied the row that bears the key.
             plan.lost.extend(strays(tab, &repair, (image, &header)));
             continue;
         }
@@ -352,7 +363,7 @@ fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
 
 /// The cells of a removed row under the headers they had, else where they stood, else in the next free column; never in a mapped one, where
 /// they would be taken for a person's word.
-fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
+fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> (Vec<Cell>, Vec<Cell>) {
     let mut row = vec![Cell::Empty; header.len()];
     let cells = (0..).map(ColumnIndex).zip(&removed.cells);
     let mut homeless = Vec::new();
@@ -367,6 +378,7 @@ fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
     let mapped = |place: &usize| {
         header.get(*place).is_some_and(|name| (0..tab.width()).any(|c| tab.is_header_of(name, c)))
     };
+    let strays = homeless.iter().map(|(_, cell)| cell.clone()).collect();
     for (column, cell) in homeless {
         let place = usize::try_from(column.0).unwrap_or(usize::MAX);
         let mut order = (place..row.len()).chain(0..place.min(row.len()));
@@ -374,7 +386,40 @@ fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> Vec<Cell> {
             row[free] = cell;
         }
     }
-    row
+    (row, strays)
+}
+
+/// Mapped columns that nobody knew when the row was removed hold what both sides last agreed on: empty, they would be taken for a person's
+/// deed. Gives what may have stood there, for the conflict log.
+fn fill_unknown(
+    tab: &Tab,
+    repair: &Repair,
+    removed: &RemovedRow,
+    (cells, strays): (&mut [Cell], Vec<Cell>),
+    header: &[Cell],
+) -> Vec<Lost> {
+    let key = match &repair.row {
+        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
+        RowIdentity::Content(_) => recognition::bore(tab, repair),
+    };
+    let Some(base) = key.as_ref().and_then(|key| tab.base.get(key)) else { return Vec::new() };
+    let mut filled = None;
+    for column in 0..tab.width() {
+        if removed.header.iter().any(|name| tab.is_header_of(name, column)) {
+            continue;
+        }
+        let place = header.iter().position(|name| tab.is_header_of(name, column));
+        let slot = place.and_then(|place| cells.get_mut(place)).filter(|slot| slot.is_empty());
+        if let (Some(slot), Some(agreed)) = (slot, base.sheet(column)) {
+            slot.clone_from(agreed);
+            filled.get_or_insert(column);
+        }
+    }
+    let Some(spec) = filled.and_then(|column| tab.spec.columns.get(column)) else {
+        return Vec::new();
+    };
+    let lost = |value| Lost { key: key.clone(), column: spec.name.clone(), value, stray: None };
+    strays.into_iter().map(lost).collect()
 }
 
 /// Finds the row that was hit, wherever it is now, with all its cells from column 0. A row without a key that a person has changed
