@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt::{self, Write as _},
 };
 
 use serde_json::Value;
@@ -21,6 +21,8 @@ struct Conflict {
     key: Option<String>,
     column: Option<String>,
     sheet: String,
+    /// All of it, as it is listed.
+    text: String,
 }
 
 /// Everything there is to judge by.
@@ -70,6 +72,7 @@ impl<'a> Evidence<'a> {
             key: text(&one["key"][0]),
             column: text(&one["column"]),
             sheet: text(&one["sheet"]).unwrap_or_default(),
+            text: one.to_string(),
         };
         for log in logs {
             assert_eq!(log["more"], false, "there are more conflicts than were asked for");
@@ -96,14 +99,19 @@ impl<'a> Evidence<'a> {
         }
         for line in self.account {
             if let Err(why) = self.is_right(line, &mut fates) {
-                wrong.push(format!("{line:?}: {why}"));
+                wrong.push(format!("{line:?}: {why}\n{}", self.story(&line.id, &line.column)));
             }
         }
         let made = |line: &&Line| line.act == Act::Made && line.by_the_product;
         let rows: BTreeSet<&str> =
             self.account.iter().filter(made).map(|line| line.id.as_str()).collect();
         fates.rows = rows.len();
-        assert!(wrong.is_empty(), "{} things are wrong ({fates}): {wrong:#?}", wrong.len());
+        assert!(
+            wrong.is_empty(),
+            "{} things are wrong ({fates}):\n{}",
+            wrong.len(),
+            wrong.join("\n")
+        );
         fates
     }
 
@@ -162,6 +170,24 @@ impl<'a> Evidence<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Everything that is known of a cell.
+    fn story(&self, id: &str, column: &str) -> String {
+        let mut story = String::new();
+        for line in self.account.iter().filter(|line| line.id == id && line.column == column) {
+            let _ = writeln!(story, "  {line:?}");
+        }
+        for word in self.typed.iter().filter(|word| word.row == id && word.column == column) {
+            let _ = writeln!(story, "  {word:?}");
+        }
+        let here = |one: &&Conflict| {
+            one.key.as_deref() == Some(id) && one.column.as_deref().is_none_or(|it| it == column)
+        };
+        for one in self.log.iter().filter(here) {
+            let _ = writeln!(story, "  {}", one.text);
+        }
+        story
     }
 
     /// What stood under a word in the tab, and under the words that it was typed over: the value that it replaced in the database, or the
