@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt::{self, Write as _},
 };
 
 use serde_json::Value;
@@ -21,6 +21,8 @@ struct Conflict {
     key: Option<String>,
     column: Option<String>,
     sheet: String,
+    /// All of it, as it is listed.
+    text: String,
 }
 
 /// Everything there is to judge by.
@@ -47,7 +49,7 @@ pub(super) struct Fates {
     pub(super) application: usize,
     /// Words of the application that a person's word took the place of.
     pub(super) replaced: usize,
-    /// Words that were typed over one that stood in a wrong row just then: a batch had hit it while somebody sorted.
+    /// Words that were typed over one, or beside a key, that stood in a wrong row just then: a batch had hit it while somebody sorted.
     pub(super) astray: usize,
 }
 
@@ -57,7 +59,7 @@ impl fmt::Display for Fates {
         write!(
             f,
             "words of people: {committed} committed, {in_the_log} in the conflict log, {typed_over} typed over; {rows} new rows; words of \
-             the application: {application}, of which {replaced} were replaced by people ({astray} over a word astray)"
+             the application: {application}, of which {replaced} were replaced by people; {astray} words met a word or a key astray"
         )
     }
 }
@@ -70,6 +72,7 @@ impl<'a> Evidence<'a> {
             key: text(&one["key"][0]),
             column: text(&one["column"]),
             sheet: text(&one["sheet"]).unwrap_or_default(),
+            text: one.to_string(),
         };
         for log in logs {
             assert_eq!(log["more"], false, "there are more conflicts than were asked for");
@@ -96,14 +99,19 @@ impl<'a> Evidence<'a> {
         }
         for line in self.account {
             if let Err(why) = self.is_right(line, &mut fates) {
-                wrong.push(format!("{line:?}: {why}"));
+                wrong.push(format!("{line:?}: {why}\n{}", self.story(&line.id, &line.column)));
             }
         }
         let made = |line: &&Line| line.act == Act::Made && line.by_the_product;
         let rows: BTreeSet<&str> =
             self.account.iter().filter(made).map(|line| line.id.as_str()).collect();
         fates.rows = rows.len();
-        assert!(wrong.is_empty(), "{} things are wrong ({fates}): {wrong:#?}", wrong.len());
+        assert!(
+            wrong.is_empty(),
+            "{} things are wrong ({fates}):\n{}",
+            wrong.len(),
+            wrong.join("\n")
+        );
         fates
     }
 
@@ -114,18 +122,27 @@ impl<'a> Evidence<'a> {
             return Err(format!("applied {} times: {became:?}", became.len()));
         }
         let logged = |one: &&Conflict| one.sheet == word.text;
+        // The key that the person saw, unless it was another row's, astray there: what she typed over tells whose row it was.
+        let known = word.row.parse::<u64>().is_ok();
+        let right = |id: &str| !known || word.row == id || self.stood_in(word, id);
         if let Some(line) = became.first() {
-            let known = !word.row.is_empty() && word.row.parse::<u64>().is_ok();
-            if line.column != word.column || known && line.id != word.row {
-                return Err(format!("applied somewhere else: {line:?}"));
+            if line.column != word.column || !right(&line.id) {
+                return Err(format!(
+                    "applied somewhere else: {line:?}\n{}",
+                    self.story(&word.row, word.column)
+                ));
             }
             fates.committed += 1;
+            fates.astray += usize::from(known && line.id != word.row);
         } else if let Some(one) = self.log.iter().find(logged) {
-            let known = word.row.parse::<u64>().is_ok();
             if one.column.as_deref() != Some(word.column)
-                || known && one.key.as_deref() != Some(&word.row)
+                || !one.key.as_deref().map_or(!known, right)
             {
-                return Err(format!("logged of another cell: {one:?}"));
+                return Err(format!(
+                    "logged of another cell: {}\n{}",
+                    one.text,
+                    self.story(&word.row, word.column)
+                ));
             }
             fates.in_the_log += 1;
         } else if self.typed_over.contains(word.text.as_str()) {
@@ -162,6 +179,49 @@ impl<'a> Evidence<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Everything that is known of a cell.
+    fn story(&self, id: &str, column: &str) -> String {
+        let mut story = String::new();
+        for line in self.account.iter().filter(|line| line.id == id && line.column == column) {
+            let _ = writeln!(story, "  {line:?}");
+        }
+        for word in self.typed.iter().filter(|word| word.row == id && word.column == column) {
+            let _ = writeln!(story, "  {word:?}");
+        }
+        let here = |one: &&Conflict| {
+            one.key.as_deref() == Some(id) && one.column.as_deref().is_none_or(|it| it == column)
+        };
+        for one in self.log.iter().filter(here) {
+            let _ = writeln!(story, "  {}", one.text);
+        }
+        story
+    }
+
+    /// Whether the values that a word was typed over are those of this row: its own, or those of the new row that became it.
+    fn stood_in(&self, word: &Typed, id: &str) -> bool {
+        let is_its = |text: &str| {
+            let lines = self.became.get(text).map_or(&[][..], Vec::as_slice);
+            lines.iter().any(|line| line.id == id && line.column == word.column)
+        };
+        let made = self
+            .account
+            .iter()
+            .find(|line| line.act == Act::Made && line.id == id && line.column == word.column);
+        let mut under = word.over.as_str();
+        for _ in 0..self.typed.len() {
+            if is_its(under) {
+                return true;
+            }
+            let Some(before) = self.by_text.get(under) else { return false };
+            if before.row.is_empty() {
+                // Nobody else's row: the words that were typed into it with this one went with it.
+                return made.is_some_and(|line| line.by_the_product && line.became == word.text);
+            }
+            under = &before.over;
+        }
+        false
     }
 
     /// What stood under a word in the tab, and under the words that it was typed over: the value that it replaced in the database, or the

@@ -126,10 +126,11 @@ impl Outages<'_> {
     /// Returns when the product waits in a transaction for rows that somebody else has locked.
     fn in_a_transaction(&mut self) -> Session {
         let mut session = self.server.admin_session();
-        session.query(&format!(
-            "USE `{}`; BEGIN; SELECT COUNT(*) FROM t FOR UPDATE",
-            self.side.db.name
-        ));
+        session.query(&format!("USE `{}`", self.side.db.name));
+        // Of a deadlock with the application, whoever has written nothing is the victim.
+        wait_until(SOON, "all rows to be locked", || {
+            session.try_query("BEGIN; SELECT COUNT(*) FROM t FOR UPDATE").is_ok()
+        });
         wait_until(SOON, "a transaction", || self.tape.doing().preparing);
         session
     }
@@ -137,6 +138,12 @@ impl Outages<'_> {
     /// Returns when the product waits for a `COMMIT` that the server does not carry out.
     fn in_a_commit(&mut self) -> Session {
         let mut session = self.server.admin_session();
+        if self.server.flavor() == Flavor::MariaDb {
+            // Stops nothing but commits.
+            session.query("BACKUP STAGE START; BACKUP STAGE BLOCK_COMMIT");
+            wait_until(SOON, "a COMMIT", || self.tape.doing().committing.is_some());
+            return session;
+        }
         for _ in 0..TRIES_MAX {
             session.query("FLUSH TABLES WITH READ LOCK");
             // What was written and read back before comes to its `COMMIT` now; how long that takes is told by nothing.
