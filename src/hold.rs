@@ -85,7 +85,9 @@ fn is_wanted(place: &str) -> bool {
         return false;
     }
     if let Some(file) = crate::config::testing::hold_file() {
-        let created = std::fs::write(file, place);
+        // At once whole: whoever waits for the file reads it.
+        let begun = file.with_extension("begun");
+        let created = std::fs::write(&begun, place).and_then(|()| std::fs::rename(&begun, &file));
         tracing::warn!(place, ok = created.is_ok(), "held for a test");
     }
     true

@@ -161,10 +161,12 @@ impl Killer<'_> {
         let mark = self.side.emulator.log().count();
         let mut running = home.run();
         match aim {
-            Aim::Place(_) => {
+            Aim::Place(place) => {
                 let file = held.as_ref().unwrap();
                 let what = format!("the product to come to the place: {aim:?}");
-                wait(home, &mut running, &what, || file.exists());
+                // Whole: the file is there a moment before its word is.
+                let said = || fs::read_to_string(file).is_ok_and(|said| said == place);
+                wait(home, &mut running, &what, said);
             }
             Aim::AnyTime => self.any_time(),
             Aim::AtWork => {
