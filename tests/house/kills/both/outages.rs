@@ -27,6 +27,8 @@ use crate::{
 const KILLS: usize = 10;
 /// A drawn moment lies within this time from the first transaction on after the server was back.
 const MOMENTS: Duration = Duration::from_millis(1_500);
+/// Transactions of the application before the next death, so that much goes on between two.
+const BETWEEN_DEATHS: u64 = 200;
 /// How long a transaction that was on its way gets to come to its `COMMIT`, or to its end.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Times that the server is stopped in vain, with no `COMMIT` under way.
@@ -112,6 +114,7 @@ impl Outages<'_> {
             let hit = self.step(&doing);
             eprintln!("death {}: {hit}", round + 1);
             *hits.entry(hit).or_default() += 1;
+            self.progress.wait_transactions(BETWEEN_DEATHS, SOON);
         }
         hits
     }
