@@ -79,10 +79,11 @@ def percentile(values, part):
     return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 3)
 
 
-def typed_to_committed(stage, ask, edits, patience):
-    """Seconds from a person's typing to the committed row, one edit after the other."""
+def typed_to_committed(stage, ask, edits, patience, rest=0):
+    """Seconds from a person's typing to the committed row, one edit after the other, with seconds of rest between them."""
     took = []
     for number in range(edits):
+        PAUSE.wait(rest)
         row, word = 2 + number * 37 % TYPED_ROWS, f"typed {time.monotonic_ns()}"
         key = stage.grid_key(row)
         begun = time.monotonic()
@@ -128,6 +129,7 @@ def two_way(stage, people):
     stage.in_step()
     stage.fault(fault="slow", for_ms=250, times=1_000_000)
     ask = Asking(stage.server)
+    alone = typed_to_committed(stage, ask, 20, 60, rest=5)
     bell = typed_to_committed(stage, ask, 100, 60)
     stage.in_step()
     before, begun = calls(stage), time.monotonic()
@@ -139,7 +141,8 @@ def two_way(stage, people):
     stage.in_step(300)
     ask.close()
     return {
-        "flavor": stage.flavor, "typed_to_committed_p50_s": percentile(bell, 0.5), "typed_to_committed_p99_s": percentile(bell, 0.99),
+        "flavor": stage.flavor, "alone_p50_s": percentile(alone, 0.5), "alone_max_s": percentile(alone, 1.0),
+        "typed_to_committed_p50_s": percentile(bell, 0.5), "typed_to_committed_p99_s": percentile(bell, 0.99),
         "sweep_only_p50_s": percentile(sweep, 0.5), "sweep_only_max_s": percentile(sweep, 1.0),
         "typists": people, "edits": edits, "edits_per_second_until_equal": round(edits / lasted, 1), "api_calls_per_edit": round(used / edits, 3),
     }
