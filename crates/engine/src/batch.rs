@@ -390,9 +390,6 @@ pub struct RowExpectation {
     pub row: RowIdentity,
     /// Cells at the work's columns as they stood at the last read or confirmation.
     pub before: Vec<Cell>,
-    /// Whether no other row bore the key that it bore, rightly or by mistake: then it may be known by that, whatever else changes in it. Said of
-    /// repairs only.
-    pub alone: bool,
     /// What both sides are to agree on at the work's columns, as the database held it when the batch was planned; empty for a delete and for
     /// a repair.
     pub database: Vec<Cell>,
@@ -401,6 +398,6 @@ pub struct RowExpectation {
 impl RowExpectation {
     /// Of a row that is known by what it is.
     pub fn new(row: RowIdentity, before: Vec<Cell>, database: Vec<Cell>) -> Self {
-        Self { row, before, alone: false, database }
+        Self { row, before, database }
     }
 }

@@ -411,7 +411,10 @@ fn confirm_inserts(
         let blank_row = RowIdentity::Content(blank_content(tab));
         let row = if keyed { RowIdentity::Key(key.clone()) } else { blank_row };
         let wrong = |place: usize| !keyed || header.moved[place];
-        blank(tab, &header.now, row, (&work.columns, &expected.database), wrong);
+        let cells = cells_to_blank(&header.now, (&work.columns, &expected.database), wrong, Some);
+        if !cells.is_empty() {
+            tab.repairs.push(Repair { row, cells, readd: None });
+        }
         if keyed {
             out.steps.push(tab.rebase(&key, |base| {
                 for (place, cell) in expected.database.iter().enumerate() {
@@ -440,27 +443,23 @@ fn removed_row_edited(tab: &Tab, out: &mut Confirmation, key: &RowKey, database:
     }
 }
 
-/// Plans to blank cells of an inserted row.
-fn blank(
-    tab: &mut Tab,
+/// What blanks cells of an inserted row: those that are `wrong`, and which mapped column each was `meant` for.
+fn cells_to_blank(
     header: &[Cell],
-    row: RowIdentity,
     (columns, cells): (&[ColumnIndex], &[Cell]),
     wrong: impl Fn(usize) -> bool,
-) {
-    let cells: Vec<RepairCell> = (columns.iter().zip(cells).enumerate())
+    meant: impl Fn(usize) -> Option<usize>,
+) -> Vec<RepairCell> {
+    (columns.iter().zip(cells).enumerate())
         .filter(|(place, (_, cell))| wrong(*place) && !cell.is_empty())
         .map(|(place, (column, cell))| RepairCell {
             column: *column,
             header: cell_at(header, *column),
-            meant: u16::try_from(place).ok(),
+            meant: meant(place).and_then(|column| u16::try_from(column).ok()),
             wrong: cell.clone(),
             right: Cell::Empty,
         })
-        .collect();
-    if !cells.is_empty() {
-        tab.repairs.push(Repair { row, cells, readd: None });
-    }
+        .collect()
 }
 
 fn blank_content(tab: &Tab) -> RowContent {
@@ -480,14 +479,10 @@ fn confirm_repair(
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
         let seen = Seen { header: &header.now, cells: image };
-        let before = Seen { header: &names, cells: &expected.before };
         let owner = owner(tab, seen);
         let meant = (0..).zip(&tab.repairs).find(|(place, repair)| {
             let row = owner.map_or_else(|| is_likely(tab, repair, seen), |owner| owner == *place);
-            is_planned_for(repair, write, expected)
-                && (row
-                    || *image == expected.before
-                    || bears_same_key(tab, expected, (seen, before)))
+            is_planned_for(repair, write, expected) && (row || *image == expected.before)
         });
         let meant = meant.map(|(place, _)| place);
         match meant {
@@ -498,21 +493,20 @@ fn confirm_repair(
     for expected in &expectation.inserts {
         if header.moved.contains(&true) {
             let row = RowIdentity::Content(blank_content(tab));
-            blank(tab, &header.now, row, (&work.columns, &expected.database), |_| true);
+            let meant = |place: usize| {
+                let name = names.get(place)?;
+                (0..tab.width()).find(|column| tab.is_header_of(name, *column))
+            };
+            let cells =
+                cells_to_blank(&header.now, (&work.columns, &expected.database), |_| true, meant);
+            if !cells.is_empty() {
+                tab.repairs.push(Repair { row, cells, readd: None });
+            }
             out.moved += 1;
         } else {
             tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());
         }
     }
-}
-
-/// Whether the row bears the key, if only by mistake, that the row we meant was the only one to bear.
-fn bears_same_key(
-    tab: &Tab,
-    expected: &RowExpectation,
-    (seen, before): (Seen<'_>, Seen<'_>),
-) -> bool {
-    expected.alone && before.key(tab).is_some_and(|key| seen.key(tab) == Some(key))
 }
 
 /// The right row was hit; some of its cells may have been typed over meanwhile, or their columns may have moved.

@@ -34,6 +34,7 @@ pub(crate) fn recognise(tab: &mut Tab, rows: &[Vec<Cell>]) -> Recognised {
     let shown: Vec<Option<RowKey>> = rows.iter().map(|cells| tab.shown_key(cells)).collect();
     let several = shown_twice(&shown);
     tab.aliases.retain(|name, _| !several.contains(name));
+    unname(tab, &shown, rows);
     let mut keys = Vec::with_capacity(rows.len());
     for (shown, cells) in shown.iter().zip(rows) {
         keys.push(shown.clone().map(|shown| understand(tab, shown, cells)));
@@ -66,6 +67,34 @@ pub(crate) fn recognise(tab: &mut Tab, rows: &[Vec<Cell>]) -> Recognised {
 fn shown_twice(shown: &[Option<RowKey>]) -> BTreeSet<RowKey> {
     let mut once = BTreeSet::new();
     shown.iter().flatten().filter(|key| !once.insert(*key)).cloned().collect()
+}
+
+/// A key that stood for another one no longer does where its row is, beside the key, just what a third row was agreed to be, and not what the
+/// other one was: somebody gave that row the name, too, before they took it from the first.
+fn unname(tab: &mut Tab, shown: &[Option<RowKey>], rows: &[Vec<Cell>]) {
+    if tab.aliases.is_empty() {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (name, cells) in shown.iter().zip(rows) {
+        let Some((name, of)) = name.as_ref().and_then(|name| tab.aliases.get_key_value(name))
+        else {
+            continue;
+        };
+        let agreed = |key: &RowKey| tab.base.get(key)?.whole_sheet();
+        let content = beside(tab, cells);
+        let is = |base: &[Cell]| content.is_some() && beside(tab, base) == content;
+        if agreed(of).is_none_or(|base| is(&base)) {
+            continue;
+        }
+        let mut others = tab.base.iter().filter(|(key, _)| *key != of);
+        if others.any(|(_, base)| base.whole_sheet().is_some_and(|base| is(&base))) {
+            wrong.push(name.clone());
+        }
+    }
+    for name in wrong {
+        tab.aliases.remove(&name);
+    }
 }
 
 fn key_cells<'a>(tab: &Tab, cells: &'a [Cell]) -> impl Iterator<Item = &'a Cell> {

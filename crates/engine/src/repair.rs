@@ -15,7 +15,7 @@ use crate::{
     },
     cell::Cell,
     conflict::ConflictKind,
-    key_index::Place,
+    render::row_key,
     state::{RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey},
     survey::cell_at,
     tab::Tab,
@@ -219,10 +219,10 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
             let seen = Seen { header: &header, cells: &cells };
             let known = Repair { cells: back.clone(), ..repair.clone() };
             let identity = identity_of(tab, &known, seen);
-            let alone = seen
-                .key(tab)
-                .is_some_and(|key| matches!(tab.index.locate(&key), Some(Place::Row(_))));
-            writes.push(put_back(tab, (row, alone), (&identity, &back), cells, &header));
+            if is_addition(&known) {
+                plan.lost.extend(only_here(tab, &known, (image, row)));
+            }
+            writes.push(put_back(tab, row, (&identity, &back), cells, &header));
             tab.repairs.push(Repair { row: identity, ..known });
         }
     }
@@ -247,6 +247,38 @@ fn is_addition(repair: &Repair) -> bool {
     let blank = |cell: &Option<Cell>| cell.as_ref().is_none_or(Cell::is_empty);
     matches!(&repair.row, RowIdentity::Content(content) if content.mapped.iter().all(blank))
         && repair.cells.iter().all(|cell| cell.right.is_empty())
+}
+
+/// What a row that we had added holds of people's words that stand in no other row: somebody may have removed or changed the row that was added
+/// again, and taken this one for the true one.
+fn only_here(tab: &Tab, repair: &Repair, (image, here): (&TabImage, RowIndex)) -> Vec<Lost> {
+    let first = tab.spec.header_row.0 + 1;
+    let elsewhere = |word: &Cell| {
+        let rows = |cells: &[Cell]| {
+            (first..).map(RowIndex).zip(cells).any(|(row, cell)| row != here && cell == word)
+        };
+        image.columns.iter().any(|(_, cells)| rows(cells))
+    };
+    let meant = |column: usize| {
+        let cell = repair.cells.iter().find(|cell| cell.meant.map(usize::from) == Some(column));
+        cell.map(|cell| &cell.wrong)
+    };
+    let key: Option<Vec<&Cell>> = tab.spec.key.iter().map(|column| meant(*column)).collect();
+    let key = key.and_then(|key| row_key(key.into_iter()));
+    let base = key.as_ref().and_then(|key| tab.base.get(key));
+    let database = key.as_ref().map_or(Some(None), |key| tab.database_view(key));
+    let Some(database) = database else { return Vec::new() };
+    // Neither the database's, nor a key.
+    let theirs = |cell: &RepairCell| {
+        cell.meant.map(usize::from).is_none_or(|column| {
+            let agreed = base.and_then(|base| base.sheet(column));
+            let told = database.as_ref().and_then(|row| row.get(column));
+            !tab.spec.key.contains(&column)
+                && [agreed, told].iter().all(|known| *known != Some(&cell.wrong))
+        })
+    };
+    let cells = repair.cells.iter().filter(|cell| theirs(cell) && !elsewhere(&cell.wrong));
+    cells.map(|cell| Lost { value: cell.wrong.clone(), ..lost(key.clone(), cell, None) }).collect()
 }
 
 /// A row that was emptied by mistake, as far as it is known: to be added again where it cannot be found.
@@ -343,7 +375,7 @@ fn depth(image: &TabImage) -> usize {
 
 fn put_back(
     tab: &Tab,
-    (row, alone): (RowIndex, bool),
+    row: RowIndex,
     (identity, back): (&RowIdentity, &[RepairCell]),
     before: Vec<Cell>,
     header: &[Cell],
@@ -354,7 +386,7 @@ fn put_back(
         write.cells.push((u16::try_from(column.0).unwrap_or(u16::MAX), cell.right.clone()));
     }
     write.cells.sort_by_key(|(column, _)| *column);
-    (write, RowExpectation { alone, ..RowExpectation::new(identity.clone(), before, Vec::new()) })
+    (write, RowExpectation::new(identity.clone(), before, Vec::new()))
 }
 
 fn padded(row: &[Cell], width: u32) -> Vec<Cell> {

@@ -45,6 +45,14 @@ impl Strays {
         })
     }
 
+    /// Whether a row may bear its key because of us: then all of it may be another row's.
+    pub(crate) fn may_have_named(&self, key: &[usize], cells: &[Cell]) -> bool {
+        let shows = |column: &usize| {
+            cells.get(*column).is_some_and(|cell| !cell.is_empty() && self.may_be(*column, cell))
+        };
+        !self.is_empty() && key.iter().any(shows)
+    }
+
     /// Whether a row may hold it in any of its cells. An empty cell says nothing of a row that nobody knows.
     pub(crate) fn may_be_in(&self, cells: &[Cell]) -> bool {
         let known = |(column, cell): (usize, &Cell)| !cell.is_empty() && self.may_be(column, cell);

@@ -334,15 +334,20 @@ fn strays_gone(tab: &mut Tab, keys: &[Option<RowKey>], rows: &[Vec<Cell>]) -> Ve
         key.as_ref().and_then(|key| tab.base.get(key)?.sheet(column).cloned())
     };
     let over = strays.settle(|stray| {
+        let is_key = tab.spec.key.contains(&stray.column);
         let stands = stray.wrong.as_ref().is_some_and(|wrong| {
             keys.iter().zip(rows).any(|(key, cells)| {
                 let found = cells.get(stray.column).is_some_and(|cell| cell.is_entered_as(wrong));
                 let agreed = agreed(key, stray.column);
+                let named = is_key && !wrong.is_empty();
+                let base = key.as_ref().and_then(|key| tab.base.get(key));
+                if found && named && base.is_some_and(|base| !base.is_sheet(cells)) {
+                    return true;
+                }
                 // An empty cell in a row that nobody knows says nothing.
                 found && agreed.as_ref() != Some(wrong) && !(wrong.is_empty() && agreed.is_none())
             })
         });
-        let is_key = tab.spec.key.contains(&stray.column);
         let missing = |(key, base): (&RowKey, &crate::base::BaseRow)| {
             // A row that shows its marker still lost that.
             let bore = [base.database(stray.column), base.sheet(stray.column)];

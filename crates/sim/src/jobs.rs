@@ -8,7 +8,12 @@ use sheetwire_engine::{
     intent::{CommitOutcome, PrepareOutcome},
 };
 
-use crate::{store::Store, words::of_cell, world::World};
+use crate::{
+    people::{names, shown_key},
+    store::Store,
+    words::of_cell,
+    world::World,
+};
 
 /// Something asked for. Once it has happened it only waits to be answered.
 #[derive(Debug)]
@@ -214,6 +219,7 @@ impl World {
     }
 
     fn apply(&mut self, batch: &Batch) -> WriteOutcome {
+        self.name_removed(batch);
         let book = self.books.iter_mut().find(|book| book.id == batch.spreadsheet);
         let book = book.expect("there are two spreadsheets");
         let outcome = book.apply(batch);
@@ -240,6 +246,33 @@ impl World {
             self.note(|| format!("   {word} {:?}\n{}", batch.id, shown.join("\n        ..\n")));
         }
         outcome
+    }
+
+    /// Which keys the rows show that a batch is about to remove.
+    fn name_removed(&mut self, batch: &Batch) {
+        if batch.tabs.iter().all(|work| work.deletes.is_empty()) {
+            return;
+        }
+        let Some(book) = self.books.iter().find(|book| book.id == batch.spreadsheet) else {
+            return;
+        };
+        for (table, deeds) in self.db.tables.iter().zip(&mut self.deeds) {
+            let spec = &table.spec;
+            let tab = book.tab(&spec.title).filter(|_| spec.spreadsheet == book.id);
+            let Some(tab) = tab else { continue };
+            let work = batch.tabs.iter().find(|work| i64::from(work.sheet_id) == tab.grid.id);
+            let columns = tab.mapped(spec.header_row, &names(spec));
+            let Some((work, columns)) = work.zip(columns) else { continue };
+            for row in &work.deletes {
+                let row = usize::try_from(row.0).unwrap_or(usize::MAX);
+                let number = tab.rows.get(row).copied().unwrap_or(0);
+                if number != 0
+                    && let Some(key) = shown_key(tab, spec, &columns, row)
+                {
+                    deeds.names.entry(number).or_default().insert(key);
+                }
+            }
+        }
     }
 
     /// Values that a batch wrote have been in the sheet.

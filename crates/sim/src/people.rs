@@ -35,8 +35,8 @@ pub struct Deeds {
     pub cleared: BTreeSet<(u64, usize)>,
     /// Numbers that people typed, by column.
     pub numbers: BTreeSet<(usize, u64)>,
-    /// Somebody wrote another header over a mapped column.
-    pub renamed: bool,
+    /// Somebody wrote another header over a mapped column, inserted a column or moved one.
+    pub recast: bool,
     /// An operator has had the sheet's values stand, whatever they were.
     pub repaired: bool,
     /// An older version of everything was put back: anything may be anywhere.
@@ -193,8 +193,14 @@ impl Person<'_> {
             Act::GoOn => self.go_on(columns),
             Act::Delete => self.delete(columns),
             Act::TypeOwn => self.type_own(columns),
-            Act::InsertColumn => self.insert_column(),
-            Act::MoveColumn => self.move_column(),
+            Act::InsertColumn => {
+                self.deeds.recast = true;
+                self.insert_column()
+            }
+            Act::MoveColumn => {
+                self.deeds.recast = true;
+                self.move_column()
+            }
             Act::RenameHeader => self.rename_header(columns),
             Act::EditKey => self.edit_key(columns),
             Act::ClearKey => self.clear_key(columns),
@@ -206,14 +212,21 @@ impl Person<'_> {
 
     // ---- what stands there ---------------------------------------------------------------------
 
-    /// Words in the tab, and whether they stand in the row they were written in.
+    /// Words in the tab, and whether they stand where they were written: in that very row, or under their key and their header in a row that
+    /// we have added again.
     fn present(&self) -> BTreeMap<String, bool> {
+        let columns = self.columns();
         let mut words = BTreeMap::new();
         for row in 0..self.tab.grid.stored_rows() {
-            for cell in self.tab.grid.row(row) {
+            let key = columns.as_ref().and_then(|columns| self.key(columns, row));
+            for (place, cell) in self.tab.grid.row(row).iter().enumerate() {
                 if let Some(text) = of_cell(&crate::sheet::of_grid(cell)) {
-                    let home =
-                        self.words.get(text).is_some_and(|word| word.row == self.tab.rows[row]);
+                    let home = self.words.get(text).is_some_and(|word| {
+                        let column = word.column.zip(columns.as_ref());
+                        word.row == self.tab.rows[row]
+                            || (column.is_some_and(|(at, columns)| columns.get(at) == Some(&place))
+                                && key.as_ref().is_some_and(|k| word.key.as_deref() == Some(&*k.0)))
+                    });
                     *words.entry(text.to_owned()).or_insert(false) |= home;
                 }
             }
@@ -473,7 +486,7 @@ impl Person<'_> {
         self.deeds.next_row += 1;
         let header = Cell::text(format!("called {}", self.deeds.next_row));
         self.tab.set(first_row(&self.of.spec) - 1, column, &header);
-        self.deeds.renamed = true;
+        self.deeds.recast = true;
         Some(Ring::Silent)
     }
 }

@@ -93,6 +93,8 @@ pub struct World {
     pub buried: Vec<sheetwire_engine::conflict::ConflictRecord>,
     /// Conflicts that a person decided.
     pub decided: Vec<u64>,
+    /// Tables of which a person did not let go what was held back: what people had emptied there is put back.
+    pub rejected: std::collections::BTreeSet<u16>,
     /// Processes start with `--takeover`.
     pub takeover: bool,
     /// Whose values stand where a tab differs when it is taken in, once an operator was asked.
@@ -139,6 +141,7 @@ impl World {
             forked: false,
             buried: Vec::new(),
             decided: Vec::new(),
+            rejected: std::collections::BTreeSet::new(),
             takeover: false,
             adopt: None,
             calls: 0,

@@ -156,9 +156,11 @@ impl Engine {
                     }
                 }
                 TableState::Live { copy, adoption: Adoption::Carry(_) }
+                    // A row that was refused still waits for the word of the side that was to stand.
                     if tab.pending.active() == 0
                         && tab.due.is_empty()
-                        && tab.writing.is_empty() =>
+                        && tab.writing.is_empty()
+                        && tab.open.refused_len() == 0 =>
                 {
                     tab.state = TableState::Live { copy, adoption: Adoption::Done };
                     self.outbox.push(StoreStep::Table(table, tab.state.clone()));

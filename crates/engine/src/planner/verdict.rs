@@ -72,9 +72,10 @@ pub(super) fn suspect(
     }
     match (verdict, sheet) {
         (RowVerdict::Cells(cells), Some(sheet)) => {
+            let row = tab.strays.may_have_named(&tab.spec.key, sheet);
             for (column, cell) in cells.iter_mut().enumerate() {
                 let ours = sheet.get(column).is_some_and(|cell| tab.strays.may_be(column, cell));
-                if ours && matches!(*cell, Verdict::ToDatabase(_) | Verdict::Held(_)) {
+                if (ours || row) && matches!(*cell, Verdict::ToDatabase(_) | Verdict::Held(_)) {
                     *cell = Verdict::Held(Why::Suspect);
                 }
             }

@@ -190,9 +190,14 @@ pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         let hit_key = repair.cells.iter().any(|cell| is_of_key(tab, cell));
         let before = restored(tab, repair, seen);
         let most = before.written > 1 && before.there * 2 > before.seen;
-        let holds = before.whole || agreement(tab, repair, seen) > 0;
+        let holds = before.whole || agreement(tab, repair, seen) > 0 || beside(tab, repair) == 0;
         let ours = is_addition(repair) || (hit_key && most && holds);
-        return !ours && !matches!(tab.database_view(&key), Some(None));
+        return match tab.database_view(&key) {
+            Some(None) => false,
+            // It has to be looked up, but it is the very key that we wrote by mistake.
+            None if hit_key && shows_hit_key(tab, repair, seen) => false,
+            _ => !ours,
+        };
     };
     let mapped = seen.mapped(tab);
     let cells: Option<Vec<Cell>> = mapped.iter().cloned().collect();
@@ -288,15 +293,27 @@ pub(super) fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
     mapped.iter().enumerate().filter(alike).count()
 }
 
+/// How many cells beside those that were hit are known not to be empty.
+fn beside(tab: &Tab, repair: &Repair) -> usize {
+    let RowIdentity::Content(content) = &repair.row else { return 0 };
+    let known = |(column, cell): &(usize, &Option<Cell>)| {
+        !is_hit(tab, repair, *column) && cell.as_ref().is_some_and(|cell| !cell.is_empty())
+    };
+    content.mapped.iter().enumerate().filter(known).count()
+}
+
 /// Whether every cell that was not hit, where there is one, has become another: hardly by a person's hand.
 fn is_stranger(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
-    let RowIdentity::Content(content) = &repair.row else { return false };
-    let hit = |column| is_hit(tab, repair, column);
-    let known = |(column, cell): (usize, &Option<Cell>)| {
-        !hit(column) && cell.as_ref().is_some_and(|cell| !cell.is_empty())
+    beside(tab, repair) > 1 && agreement(tab, repair, seen) == 0
+}
+
+/// Whether all that we wrote into the key stands there still.
+fn shows_hit_key(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    let stands = |cell: &RepairCell| {
+        let column = column_of(tab, seen, cell);
+        column.is_some_and(|column| cell_at(seen.cells, column) == cell.wrong)
     };
-    let known = content.mapped.iter().enumerate().filter(|(column, cell)| known((*column, cell)));
-    known.count() > 1 && agreement(tab, repair, seen) == 0
+    repair.cells.iter().filter(|cell| is_of_key(tab, cell)).all(stands)
 }
 
 /// Whether a row without a key, changed by a person since, still holds the key that we wrote, or half of all of it; more than half where the
@@ -304,20 +321,20 @@ fn is_stranger(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
 pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let written = repair.cells.iter().filter(|cell| !cell.wrong.is_empty()).count();
     let there = restored(tab, repair, seen).written;
-    let key: Vec<&RepairCell> = repair.cells.iter().filter(|cell| is_of_key(tab, cell)).collect();
-    let stands = |cell: &&RepairCell| {
-        let column = column_of(tab, seen, cell);
-        column.is_some_and(|column| cell_at(seen.cells, column) == cell.wrong)
-    };
-    let same_key = key.iter().all(stands);
-    let enough = match (key.is_empty(), same_key) {
+    let hit_key = repair.cells.iter().any(|cell| is_of_key(tab, cell));
+    let enough = match (!hit_key, shows_hit_key(tab, repair, seen)) {
         (true, _) => there * 2 >= written,
         (false, true) => there * 2 >= written || !is_stranger(tab, repair, seen),
         (false, false) => there * 2 > written,
     };
+    // A row that had no key has hardly been given one by a person while nothing else in it tells that it is the same.
+    let named = !hit_key && bore(tab, repair).is_none() && seen.key(tab).is_some();
+    let marked = marker_in(seen.cells.iter()).is_some();
+    let named_anew = named && !marked && agreement(tab, repair, seen) == 0;
     repair.readd.is_none()
         && matches!(repair.row, RowIdentity::Content(_))
         && there > 0
         && enough
+        && !named_anew
         && !is_known(tab, repair, seen)
 }

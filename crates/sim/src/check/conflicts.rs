@@ -86,7 +86,13 @@ fn untouched(world: &World, record: &ConflictRecord) -> Verdict {
     // What an application wrote the log may tell again, after a restart and behind a first copy, while the base is newer already: then the conflict is
     // false, too, but the value that stands in the end is the database's.
     let is_ours = world.words.iter().nth(base).is_some_and(|(_, w)| w.author == Author::Person);
-    if database == base || (database < base && is_ours) {
+    // Somebody typed the key of a row that had been removed, and whose removal the database did not allow: the row is filled from there again.
+    let deeds = &world.deeds[usize::from(record.table.0)];
+    let begun = |key| deeds.typed_keys.contains(key) && deeds.removed.contains(key);
+    let emptied = record.sheet.as_ref().is_none_or(Cell::is_empty);
+    let put_back = (world.rejected.contains(&record.table.0) && emptied)
+        || record.key.as_ref().is_some_and(begun);
+    if (database == base && !put_back) || (database < base && is_ours) {
         return complain("database");
     }
     if number(&record.sheet) == Some(base) {

@@ -70,37 +70,17 @@ fn judge_value(
             write.key.0, write.table
         ))
     };
-    // Whether a row of the sheet is the one that was written.
+    // Whether a row of the sheet is the one that was written, by the key that it shows now.
+    let shows =
+        |row: u64| names.get(&(write.table, row)).is_some_and(|known| known.contains(&write.key));
+    // Whether it is by any key that it has shown.
     let is_row = |row: u64| {
-        names.get(&(write.table, row)).is_some_and(|known| known.contains(&write.key))
-            || deeds.names.get(&row).is_some_and(|known| known.contains(&write.key))
+        shows(row) || deeds.names.get(&row).is_some_and(|known| known.contains(&write.key))
     };
     let Some(word) = of_value(value).and_then(|text| world.words.get(text)) else {
-        return match value {
-            Value::Null if write.before.is_none() => Ok(()),
-            Value::Null => {
-                let known =
-                    deeds.cleared.iter().any(|(row, place)| *place == column && is_row(*row))
-                        || deeds.typed_rows.iter().any(|row| is_row(*row))
-                        || deeds.tampered.iter().any(|row| is_row(*row))
-                        || deeds.copied.contains(&write.key)
-                        || deeds.typed_keys.contains(&write.key)
-                        || world.amnesia
-                        || deeds.repaired;
-                if known { Ok(()) } else { complain("nobody emptied it") }
-            }
-            Value::Int(number) => {
-                let typed = deeds.numbers.contains(&(column, number.unsigned_abs()));
-                let again = write.before.is_none();
-                let copied =
-                    deeds.copied.contains(&write.key) || deeds.typed_keys.contains(&write.key);
-                if typed || again || copied || world.amnesia || deeds.repaired {
-                    Ok(())
-                } else {
-                    complain("nobody typed it")
-                }
-            }
-            _ => Ok(()),
+        return match wordless(world, write, (column, value), (&is_row, &shows)) {
+            Some(what) => complain(what),
+            None => Ok(()),
         };
     };
     // What was misplaced when somebody deleted the journal nobody knows to put back; what a person copied or took back while it was misplaced is
@@ -123,4 +103,31 @@ fn judge_value(
     // A row that comes back as a whole brings its old values along.
     let again = write.before.is_none() && word.author == Author::App;
     if here || free || again { Ok(()) } else { complain("it was written in another row") }
+}
+
+/// What is wrong with a value that is nobody's word: emptiness, or a number.
+fn wordless(
+    world: &World,
+    write: &OurWrite,
+    (column, value): (usize, &Value),
+    (is_row, shows): (&dyn Fn(u64) -> bool, &dyn Fn(u64) -> bool),
+) -> Option<&'static str> {
+    let deeds = &world.deeds[write.table];
+    if write.before.is_none() || world.amnesia || deeds.repaired {
+        return None;
+    }
+    let copied = deeds.copied.contains(&write.key) || deeds.typed_keys.contains(&write.key);
+    match value {
+        Value::Null => {
+            let emptied = deeds.cleared.iter().any(|(row, at)| *at == column && is_row(*row));
+            let meddled = deeds.typed_rows.iter().chain(&deeds.tampered).any(|row| is_row(*row));
+            (!(emptied || meddled || copied)).then_some("nobody emptied it")
+        }
+        Value::Int(number) => {
+            let typed = deeds.numbers.contains(&(column, number.unsigned_abs()));
+            let meddled = deeds.tampered.iter().any(|row| shows(*row));
+            (!(typed || meddled || copied)).then_some("nobody typed it")
+        }
+        _ => None,
+    }
 }

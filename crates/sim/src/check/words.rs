@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use sheetwire_engine::cell::Cell;
+use sheetwire_engine::{cell::Cell, state::RowKey};
 
 use super::{Side, Verdict};
 use crate::{
+    database::OurWrite,
     words::{Author, Words, of_cell, of_value},
     world::World,
 };
@@ -84,9 +85,15 @@ fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)])
     let meddled = word.copied || side.deeds.everything || side.deeds.tampered.contains(&word.row);
     // A row that the database removed takes what stood beside it along; the journal has it.
     let mut names = side.deeds.names.get(&word.row).into_iter().flatten();
+    // A row that shows a marker may have got its key in the database already.
+    let got = |name: &RowKey| {
+        let ours = |write: &OurWrite| write.table == side.number && write.shown == *name;
+        let mut writes = world.db.ours.iter().filter(|write| ours(write));
+        writes.any(|write| was_removed(world, side, Some(&write.key.0)))
+    };
     let removed = row_gone
         || was_removed(world, side, word.key.as_deref())
-        || names.any(|name| was_removed(world, side, Some(&name.0)));
+        || names.any(|name| was_removed(world, side, Some(&name.0)) || got(name));
     if places.is_empty() && !listed && !removed && !meddled {
         return Err(format!("I2: own cell u{number} beside row {:?} is gone", word.key));
     }
@@ -97,8 +104,9 @@ fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)])
         // A row that was removed by mistake and added again is another one to the sheet, but not to people.
         let same = side.tab.rows[*row] == word.row
             || side.key(*row).is_some_and(|key| word.key.as_deref() == Some(&*key.0));
-        // It was typed beside a row that had been added under a header which somebody was just changing: that row is taken back and added anew.
-        let alone = side.deeds.renamed
+        // It was typed beside a row that had been added under a header which somebody was just changing or moving: that row is taken back and added
+        // anew.
+        let alone = side.deeds.recast
             && side.columns.iter().all(|place| side.tab.at(*row, *place).is_empty());
         if !same && !meddled && !removed && !alone {
             return Err(format!(

@@ -92,6 +92,31 @@ impl World {
             && one.engine.is_idle()
     }
 
+    /// Somebody decides that a row that the database does not have is to go: what stands beside it goes along.
+    fn let_own_cells_go(&mut self, conflict: u64) {
+        let record = self.processes[0].store.conflicts.iter().find(|record| record.id == conflict);
+        let Some(record) = record else { return };
+        let of = &self.db.tables[usize::from(record.table.0)];
+        let Some(key) = record.key.clone() else { return };
+        let book = self.books.iter().find(|book| book.id == of.spec.spreadsheet);
+        let Some(tab) = book.and_then(|book| book.tab(&of.spec.title)) else { return };
+        let Some(columns) = tab.mapped(of.spec.header_row, &crate::people::names(&of.spec)) else {
+            return;
+        };
+        for row in 0..tab.grid.stored_rows() {
+            if crate::people::shown_key(tab, &of.spec, &columns, row).as_ref() != Some(&key) {
+                continue;
+            }
+            for cell in tab.grid.row(row) {
+                let cell = crate::sheet::of_grid(cell);
+                let word = crate::words::of_cell(&cell).and_then(|text| self.words.get_mut(text));
+                if let Some(word) = word.filter(|word| word.column.is_none()) {
+                    word.excused = true;
+                }
+            }
+        }
+    }
+
     /// People put right what only they can: copies of rows, and what was left to them.
     pub fn people_decide(&mut self) -> bool {
         let mut any = false;
@@ -125,6 +150,9 @@ impl World {
             // What may be the engine's own mistake a person leaves as the database has it.
             let ours = kind == ConflictKind::Suspect;
             let side = if !ours && self.tape.percent(50) { Side::Sheet } else { Side::Database };
+            if side == Side::Database {
+                self.let_own_cells_go(conflict);
+            }
             self.tell(0, Input::Decide { conflict, side });
             self.decided.push(conflict);
             self.count("decided");
@@ -134,6 +162,9 @@ impl World {
             let status = self.processes[0].engine.status();
             if status.tables.iter().any(|tab| tab.table == TableId(table) && tab.held > 0) {
                 let approved = self.tape.percent(50);
+                if !approved {
+                    self.rejected.insert(table);
+                }
                 self.tell(0, Input::Release { table: TableId(table), keys: None, approved });
                 self.count("released");
                 any = true;
