@@ -8,12 +8,11 @@
 )]
 
 mod bulk;
+mod cases;
 mod crowd;
-mod freedom;
 mod hostile;
 mod notes;
 mod place;
-mod several;
 
 use sheets_emulator::model::HumanAct;
 

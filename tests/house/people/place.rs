@@ -93,15 +93,20 @@ impl Place {
         stage.emulator().human(&self.book, act).unwrap_or_else(|why| panic!("{act:?}: {why}"));
     }
 
-    /// Somebody adds columns at the right edge.
+    /// Somebody adds columns at the right edge, and rows at the lower one.
     #[track_caller]
-    pub(super) fn widens(&self, stage: &Stage, count: u32) {
+    pub(super) fn grows(&self, stage: &Stage, columns: u32, rows: u32) {
         let book = stage.emulator().spreadsheet(&self.book).unwrap();
         let id = book.sheet_titled(&self.tab).unwrap().id;
-        let body = json!({"requests": [
-            {"appendDimension": {"sheetId": id, "dimension": "COLUMNS", "length": count}}]});
-        let widen = |book: &mut Spreadsheet| book.batch_update(&body, &Query::default());
-        stage.emulator().edit(&self.book, widen).unwrap().unwrap();
+        for (dimension, length) in [("COLUMNS", columns), ("ROWS", rows)] {
+            if length == 0 {
+                continue;
+            }
+            let body = json!({"requests": [
+                {"appendDimension": {"sheetId": id, "dimension": dimension, "length": length}}]});
+            let widen = |book: &mut Spreadsheet| book.batch_update(&body, &Query::default());
+            stage.emulator().edit(&self.book, widen).unwrap().unwrap();
+        }
     }
 
     /// Values of some columns by key; rows without a key are nobody's. None where one of them stands nowhere.
