@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use proptest::prelude::*;
 use sheetwire_engine::{
     base::BaseRow,
-    batch::{Batch, BatchId, ColumnIndex, FenceStep, InFlight, JournalOwner, RowIndex, TabWork},
+    batch::{
+        Batch, BatchId, ColumnIndex, FenceStep, InFlight, JournalOwner, RowExpectation, RowIndex,
+        TabExpectation, TabWork,
+    },
     cell::Cell,
     change::TableId,
     conflict::{ConflictKind, ConflictRecord, Outcome},
@@ -470,7 +473,19 @@ pub(super) fn batch(rows: u32) -> InFlight {
             notes: Vec::new(),
         }],
     };
-    InFlight { batch, expectations: Vec::new() }
+    let expected = |row: u32| {
+        let named = RowIdentity::Key(key(&row.to_string()));
+        RowExpectation::new(named, vec![Cell::Empty], vec![Cell::text("after")])
+    };
+    let expectation = TabExpectation {
+        table: TableId(1),
+        repair: false,
+        header: vec![Cell::text("id")],
+        writes: (0..rows.min(2)).map(expected).collect(),
+        deletes: vec![expected(3)],
+        inserts: Vec::new(),
+    };
+    InFlight { batch, expectations: vec![expectation] }
 }
 
 #[test]

@@ -152,11 +152,11 @@ const BASE: u8 = 9;
 async fn a_record_is_named_by_its_kind_when_it_is_newer_changed_lost_or_cut() {
     let scratch = Scratch::new("record");
     let newer: Tamper = |db, key, mut value| {
-        value[0] = 3;
+        value[0] = 4;
         db.insert(key, value).unwrap();
     };
     let older: Tamper = |db, key, mut value| {
-        value[0] = 1;
+        value[0] = 2;
         db.insert(key, value).unwrap();
     };
     let changed: Tamper = |db, key, mut value| {
@@ -167,9 +167,9 @@ async fn a_record_is_named_by_its_kind_when_it_is_newer_changed_lost_or_cut() {
     let lost: Tamper = |db, key, _| drop(db.remove(key).unwrap());
     let foreign: Tamper = |db, _, value| drop(db.insert([200, 0, 0], value).unwrap());
     let cases = [
-        (BASE, newer, "a base-row record is of format 3"),
+        (BASE, newer, "a base-row record is of format 4"),
         (POSITION, newer, "by a newer sheetwire"),
-        (BASE, older, "a base-row record is of format 1"),
+        (BASE, older, "a base-row record is of format 2"),
         (POSITION, older, "by an older sheetwire"),
         (POSITION, changed, "a position record fails its checksum"),
         (BASE, cut, "a base-row record is cut short"),
