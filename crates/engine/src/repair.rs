@@ -103,13 +103,17 @@ pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Opt
     let base = key.as_ref().and_then(|key| tab.base.get(key));
     let agreed = base.zip(place).and_then(|(base, place)| base.sheet(place));
     let unknown = !cell.right.is_empty() && agreed != Some(&cell.right);
-    unknown.then(|| lost(key, cell, None))
+    unknown.then(|| lost(tab, key, cell, None))
 }
 
-fn lost(key: Option<RowKey>, cell: &RepairCell, stray: Option<Cell>) -> Lost {
-    let column = match &cell.header {
-        Cell::Text(name) => name.to_string(),
-        _ => format!("column {}", cell.column.0 + 1),
+fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<Cell>) -> Lost {
+    let known = (0..tab.width()).any(|column| tab.is_header_of(&cell.header, column));
+    // Under a header that nobody knows it is likely to be what we took it for, under another name.
+    let meant = cell.meant.filter(|_| !known).and_then(|c| tab.spec.columns.get(usize::from(c)));
+    let column = match (meant, &cell.header) {
+        (Some(meant), _) => meant.name.clone(),
+        (None, Cell::Text(name)) => name.to_string(),
+        (None, _) => format!("column {}", cell.column.0 + 1),
     };
     Lost { key, column, value: cell.right.clone(), stray }
 }
@@ -130,7 +134,8 @@ fn strays(tab: &Tab, repair: &Repair, (image, header): (&TabImage, &[Cell])) -> 
         RowIdentity::Key(key) => Some(tab.meant(key.clone())),
         RowIdentity::Content(_) => None,
     };
-    let there = standing.into_iter().map(|cell| lost(key.clone(), cell, Some(cell.wrong.clone())));
+    let there =
+        standing.into_iter().map(|cell| lost(tab, key.clone(), cell, Some(cell.wrong.clone())));
     let gone = gone.into_iter().filter_map(|cell| lost_value(tab, &repair.row, cell));
     there.chain(gone).collect()
 }
@@ -278,7 +283,9 @@ fn only_here(tab: &Tab, repair: &Repair, (image, here): (&TabImage, RowIndex)) -
         })
     };
     let cells = repair.cells.iter().filter(|cell| theirs(cell) && !elsewhere(&cell.wrong));
-    cells.map(|cell| Lost { value: cell.wrong.clone(), ..lost(key.clone(), cell, None) }).collect()
+    cells
+        .map(|cell| Lost { value: cell.wrong.clone(), ..lost(tab, key.clone(), cell, None) })
+        .collect()
 }
 
 /// A row that was emptied by mistake, as far as it is known: to be added again where it cannot be found.

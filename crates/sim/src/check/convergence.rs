@@ -138,12 +138,15 @@ fn is_own(side: &Side<'_>, key: &RowKey, row: u64) -> bool {
 
 /// A row without a key is a draft: something that the database wants is missing.
 fn without_key(world: &World, side: &Side<'_>, cells: &[Cell]) -> Verdict {
-    // What may be the engine's own mistake waits for a person, who is told so.
+    // What may be the engine's own mistake waits for a person, who is told so: also any row where one has lost its key and nobody knows which.
+    let spec = &side.table.spec;
+    let of_key = |name: &str| spec.key.iter().any(|key| spec.columns[*key].name == name);
     let ours = |record: &ConflictRecord| {
-        record.table == side.table.spec.table
+        record.table == spec.table
             && record.kind == ConflictKind::NotPutBack
             && record.outcome.is_open()
-            && record.database.as_ref().is_some_and(|wrong| cells.contains(wrong))
+            && (record.database.as_ref().is_some_and(|wrong| cells.contains(wrong))
+                || (of_key(&record.column) && record.sheet.as_ref().is_some_and(|s| !s.is_empty())))
     };
     if !side.table.spec.policy.inbound || world.processes[0].store.conflicts.iter().any(ours) {
         return Ok(());
