@@ -173,6 +173,13 @@ impl OpenConflicts {
         self.refused.values().any(|refused| refused.may_pass)
     }
 
+    /// Whether anything was refused, by the database or for its type, and nobody has given way yet.
+    pub(crate) fn waits_for_another_value(&self) -> bool {
+        let refused =
+            |kind| matches!(kind, ConflictKind::TypeRefused | ConflictKind::ConstraintRefused);
+        !self.refused.is_empty() || self.records.values().any(|record| refused(record.kind))
+    }
+
     /// Number of refused rows.
     pub(crate) fn refused_len(&self) -> usize {
         self.refused.len()

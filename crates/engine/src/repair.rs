@@ -121,11 +121,12 @@ fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<Cell>) 
 /// What may stand somewhere in the tab because of a repair whose row cannot be found.
 fn strays(tab: &Tab, repair: &Repair, (image, header): (&TabImage, &[Cell])) -> Vec<Lost> {
     let stands = |cell: &RepairCell| {
+        // Where its column cannot be told, anywhere.
         let column = column_of(tab, Seen { header, cells: &[] }, cell);
-        let column = column.and_then(|column| image.columns.iter().find(|(c, _)| *c == column));
+        let mut columns = image.columns.iter().filter(|(c, _)| column.is_none_or(|it| it == *c));
         let mut others = tab.repairs.iter().flat_map(|other| &other.cells);
         cell.wrong.is_empty()
-            || column.is_some_and(|(_, cells)| cells.contains(&cell.wrong))
+            || columns.any(|(_, cells)| cells.contains(&cell.wrong))
             || others.any(|other| other.header == cell.header && other.right == cell.wrong)
     };
     let (standing, gone): (Vec<&RepairCell>, Vec<&RepairCell>) =
@@ -486,6 +487,11 @@ fn find_rows(
     let exact = |cells: &[Cell]| is_row(tab, repair, Seen { header, cells });
     let likeness =
         |at: usize| hits(&rows[at].1) + agreement(tab, repair, Seen { header, cells: &rows[at].1 });
+    let agrees = |at: usize| {
+        let RowIdentity::Content(content) = &repair.row else { return false };
+        let before = restored(tab, repair, Seen { header, cells: &rows[at].1 }).cells;
+        Seen { header, cells: &before }.agrees_with(tab, content)
+    };
     // Of several rows with the same key, those that still hold what we wrote.
     let found: Vec<usize> = (0..rows.len()).filter(|at| exact(&rows[*at].1)).collect();
     let most = found.iter().map(|at| hits(&rows[*at].1)).max();
@@ -496,7 +502,9 @@ fn find_rows(
             if matches!(repair.row, RowIdentity::Key(_)) {
                 found.into_iter().filter(|at| hits(&rows[*at].1) == most).collect()
             } else {
-                found.into_iter().rev().max_by_key(|at| likeness(*at)).into_iter().collect()
+                // What no cell contradicts comes before what holds more of what we wrote: two rows may hold it all.
+                let best = found.into_iter().rev().max_by_key(|at| (agrees(*at), likeness(*at)));
+                best.into_iter().collect()
             }
         }
         None => {

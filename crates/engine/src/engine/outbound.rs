@@ -160,7 +160,7 @@ impl Engine {
                     if tab.pending.active() == 0
                         && tab.due.is_empty()
                         && tab.writing.is_empty()
-                        && tab.open.refused_len() == 0 =>
+                        && !tab.open.waits_for_another_value() =>
                 {
                     tab.state = TableState::Live { copy, adoption: Adoption::Done };
                     self.outbox.push(StoreStep::Table(table, tab.state.clone()));

@@ -34,7 +34,7 @@ pub(super) fn judge(world: &World) -> Verdict {
             continue;
         }
         untouched(world, record)?;
-        if word.author == Author::Person {
+        if word.author == Author::Person && !is_put_back(world, record) {
             return Err(format!(
                 "I4: conflict {} ({}) at row {:?}: the database's value {:?} was written by a person, in the sheet",
                 record.id,
@@ -56,6 +56,15 @@ fn follows_a_decision(world: &World, record: &ConflictRecord) -> bool {
     };
     let mut earlier = world.processes[0].store.conflicts.iter();
     earlier.by_ref().take_while(|other| other.id < record.id).any(|other| same(&other))
+}
+
+/// What a person had emptied or begun anew is filled from the database again: somebody did not let go what was held back, or the row's removal was
+/// refused.
+fn is_put_back(world: &World, record: &ConflictRecord) -> bool {
+    let deeds = &world.deeds[usize::from(record.table.0)];
+    let begun = |key| deeds.typed_keys.contains(key) && deeds.removed.contains(key);
+    let emptied = record.sheet.as_ref().is_none_or(Cell::is_empty);
+    (world.rejected.contains(&record.table.0) && emptied) || record.key.as_ref().is_some_and(begun)
 }
 
 /// A side that holds what was agreed on, or something older, has not changed anything. Values are numbered in the order in which they were written
@@ -86,12 +95,7 @@ fn untouched(world: &World, record: &ConflictRecord) -> Verdict {
     // What an application wrote the log may tell again, after a restart and behind a first copy, while the base is newer already: then the conflict is
     // false, too, but the value that stands in the end is the database's.
     let is_ours = world.words.iter().nth(base).is_some_and(|(_, w)| w.author == Author::Person);
-    // Somebody typed the key of a row that had been removed, and whose removal the database did not allow: the row is filled from there again.
-    let deeds = &world.deeds[usize::from(record.table.0)];
-    let begun = |key| deeds.typed_keys.contains(key) && deeds.removed.contains(key);
-    let emptied = record.sheet.as_ref().is_none_or(Cell::is_empty);
-    let put_back = (world.rejected.contains(&record.table.0) && emptied)
-        || record.key.as_ref().is_some_and(begun);
+    let put_back = is_put_back(world, record);
     if (database == base && !put_back) || (database < base && is_ours) {
         return complain("database");
     }
