@@ -567,6 +567,11 @@ impl Tab {
             )
     }
 
+    /// Whether nothing is on its way from either side.
+    pub(crate) fn has_all_said(&self) -> bool {
+        self.pending.active() == 0 && self.due.is_empty() && self.writing.is_empty()
+    }
+
     /// Whose values stand where nothing was ever agreed, while the tab is taken in.
     pub(crate) fn adopts(&self) -> Option<Side> {
         match self.state {

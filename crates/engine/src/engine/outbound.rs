@@ -157,10 +157,7 @@ impl Engine {
                 }
                 TableState::Live { copy, adoption: Adoption::Carry(_) }
                     // A row that was refused still waits for the word of the side that was to stand.
-                    if tab.pending.active() == 0
-                        && tab.due.is_empty()
-                        && tab.writing.is_empty()
-                        && !tab.open.waits_for_another_value() =>
+                    if tab.has_all_said() && !tab.open.waits_for_another_value() =>
                 {
                     tab.state = TableState::Live { copy, adoption: Adoption::Done };
                     self.outbox.push(StoreStep::Table(table, tab.state.clone()));

@@ -142,6 +142,10 @@ fn of_tab(tab: &Tab) -> TabStatus {
         state: match &tab.state {
             TableState::Copying { .. } => "copying".to_owned(),
             TableState::Live { adoption: Adoption::Done, .. } => "live".to_owned(),
+            // What was refused while it was taken in is counted as such.
+            TableState::Live { adoption: Adoption::Carry(_), .. } if tab.has_all_said() => {
+                "live".to_owned()
+            }
             TableState::Live { .. } => "being taken in".to_owned(),
             TableState::SetAside { reason, .. } => reason.clone(),
         },
