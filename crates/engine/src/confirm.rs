@@ -60,6 +60,8 @@ pub(crate) struct Confirmation {
     pub(crate) changed: Vec<Changed>,
     /// Rows hit by mistake.
     pub(crate) moved: usize,
+    /// How many of the last repairs come from rows of this batch: each of its rows is another.
+    pub(crate) fresh: usize,
     /// Rows in which a person's later word is put back.
     pub(crate) put_back: usize,
     /// Rows written, added, removed as meant.
@@ -259,7 +261,7 @@ fn hit(
     if !back.is_empty() {
         out.put_back += 1;
         let seen = Seen { header: &header.now, cells: &after };
-        let lost = remember(tab, (seen, Some(expected)), back);
+        let lost = remember(tab, (seen, Some(expected)), back, &mut out.fresh);
         out.overruled.extend(lost.into_iter().map(Overruled::from));
     }
 }
@@ -290,7 +292,10 @@ fn overrule(
     };
     let database = base.and_then(|base| base.database(column)).cloned();
     let known = base.is_some();
-    let same = found == written || tab.canonical(column, found.look()).as_ref() == Some(written);
+    let same = found == written
+        || tab.canonical(column, found.look()).as_ref() == Some(written)
+        // Nobody's word, but what the database had told before: we had written it under another header.
+        || database.as_ref() == Some(found);
     let mut recorded = false;
     if let Ok(number) = u16::try_from(column) {
         let record = tab.open.get(key, number);
@@ -372,7 +377,8 @@ fn miss(
             })
         })
         .collect();
-    let lost = remember(tab, (Seen { header: &header.now, cells }, meant), hits);
+    let seen = Seen { header: &header.now, cells };
+    let lost = remember(tab, (seen, meant), hits, &mut out.fresh);
     out.overruled.extend(lost.into_iter().map(Overruled::from));
     out.moved += 1;
 }
@@ -479,8 +485,9 @@ fn confirm_repair(
         work.writes.iter().zip(&expectation.writes).zip(&images.writes)
     {
         let seen = Seen { header: &header.now, cells: image };
-        let owner = owner(tab, seen);
-        let meant = (0..).zip(&tab.repairs).find(|(place, repair)| {
+        let older = &tab.repairs[..tab.repairs.len().saturating_sub(out.fresh)];
+        let owner = owner(tab, older, seen);
+        let meant = (0..).zip(older).find(|(place, repair)| {
             let row = owner.map_or_else(|| is_likely(tab, repair, seen), |owner| owner == *place);
             is_planned_for(repair, write, expected) && (row || *image == expected.before)
         });
@@ -567,4 +574,5 @@ fn repaired(
     // Whatever else a person has put there meanwhile helps to find the row again.
     repair.row = identity_of(tab, &repair, Seen { header: &header.now, cells: &now });
     tab.repairs.push(repair);
+    out.fresh += 1;
 }

@@ -4,9 +4,11 @@
 //! the two compose: what the first one has to put back survives. Columns are found again by their header, rows by their key or content.
 
 mod recognition;
+mod removed;
 
-use recognition::{NOWHERE, agreement, column_of, is_of_key, place_of, restored};
+use recognition::{NOWHERE, agreement, column_of, is_of_key, restored};
 pub(crate) use recognition::{Seen, is_likely, is_row, owner, slot};
+use removed::{emptied, fill_unknown, know_removed, laid_out};
 
 use crate::{
     batch::{
@@ -16,31 +18,42 @@ use crate::{
     cell::Cell,
     conflict::ConflictKind,
     render::row_key,
-    state::{RemovedRow, Repair, RepairCell, RowContent, RowIdentity, RowKey},
+    state::{Repair, RepairCell, RowContent, RowIdentity, RowKey},
     survey::cell_at,
     tab::Tab,
 };
 
 /// Remembers that cells of a row were hit, `seen` being the row just before, `meant` what we took it for. Composes with what is already to
-/// be put back there. Gives what a person had put over an earlier hit's place, in which case the earlier content cannot come back.
+/// be put back there; not with the last `fresh` repairs, which come from other rows of the same batch. Gives what a person had put over an
+/// earlier hit's place, in which case the earlier content cannot come back.
 pub(crate) fn remember(
     tab: &mut Tab,
     (seen, meant): (Seen<'_>, Option<&RowExpectation>),
     hits: Vec<RepairCell>,
+    fresh: &mut usize,
 ) -> Vec<Lost> {
     let row = match meant.filter(|meant| has_only_lost_its_key(tab, seen, meant)) {
         Some(meant) => meant.row.clone(),
         None => seen.identity(tab),
     };
-    let known = owner(tab, seen)
-        .or_else(|| tab.repairs.iter().position(|repair| is_likely(tab, repair, seen)));
+    let older = &tab.repairs[..tab.repairs.len().saturating_sub(*fresh)];
+    let known = owner(tab, older, seen)
+        .or_else(|| older.iter().position(|repair| is_likely(tab, repair, seen)));
     let mut repair = match known {
         Some(known) => tab.repairs.remove(known),
         None => Repair { row, cells: Vec::new(), readd: None },
     };
+    let mut now = seen.cells.to_vec();
+    for hit in &hits {
+        if let Some(slot) = slot(&mut now, hit.column) {
+            slot.clone_from(&hit.wrong);
+        }
+    }
     let lost = compose(tab, &mut repair, seen, hits);
     if !repair.cells.is_empty() {
+        renew(tab, &mut repair, Seen { header: seen.header, cells: &now });
         tab.repairs.push(repair);
+        *fresh += 1;
     }
     lost
 }
@@ -49,10 +62,25 @@ pub(crate) fn remember(
 fn has_only_lost_its_key(tab: &Tab, seen: Seen<'_>, meant: &RowExpectation) -> bool {
     let mapped = seen.mapped(tab);
     let unseen = tab.spec.key.iter().any(|key| mapped.get(*key).is_some_and(Option::is_none));
-    let same = |(cell, before): (&Option<Cell>, &Cell)| {
-        cell.as_ref().is_some_and(|cell| cell == before && !cell.is_empty())
+    // A part of a key stands in other rows, too.
+    let same = |(column, (cell, before)): (usize, (&Option<Cell>, &Cell))| {
+        let alike = cell.as_ref().is_some_and(|cell| cell == before && !cell.is_empty());
+        alike && !tab.spec.key.contains(&column)
     };
-    unseen && matches!(meant.row, RowIdentity::Key(_)) && mapped.iter().zip(&meant.before).any(same)
+    let by_key = matches!(meant.row, RowIdentity::Key(_));
+    unseen && by_key && mapped.iter().zip(&meant.before).enumerate().any(same)
+}
+
+/// Whatever else a person has put into the row meanwhile helps to find it again, `now` being the row with all that we wrote.
+fn renew(tab: &Tab, repair: &mut Repair, now: Seen<'_>) {
+    let before = restored(tab, repair, now).cells;
+    let RowIdentity::Content(known) = &mut repair.row else { return };
+    let seen = Seen { header: now.header, cells: &before }.content(tab);
+    for (known, seen) in known.mapped.iter_mut().zip(seen.mapped) {
+        *known = seen.or_else(|| known.take());
+    }
+    known.own.retain(|(name, _)| !now.header.contains(name));
+    known.own.extend(seen.own);
 }
 
 /// Adds hits to what is to be put back in a row already. A row whose key was hit is found by its content from then on.
@@ -95,10 +123,7 @@ pub(crate) struct Lost {
 
 /// What is lost when a cell cannot be put back: nothing where the database has it.
 pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Option<Lost> {
-    let key = match row {
-        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
-        RowIdentity::Content(_) => None,
-    };
+    let key = shown_by(tab, row);
     let place = (0..tab.width()).find(|column| tab.is_header_of(&cell.header, *column));
     let base = key.as_ref().and_then(|key| tab.base.get(key));
     let agreed = base.zip(place).and_then(|(base, place)| base.sheet(place));
@@ -106,7 +131,15 @@ pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Opt
     unknown.then(|| lost(tab, key, cell, None))
 }
 
-fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<Cell>) -> Lost {
+/// The row that a shown key stands for.
+fn shown_by(tab: &Tab, row: &RowIdentity) -> Option<RowKey> {
+    match row {
+        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
+        RowIdentity::Content(_) => None,
+    }
+}
+
+fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<&Cell>) -> Lost {
     let known = (0..tab.width()).any(|column| tab.is_header_of(&cell.header, column));
     // Under a header that nobody knows it is likely to be what we took it for, under another name.
     let meant = cell.meant.filter(|_| !known).and_then(|c| tab.spec.columns.get(usize::from(c)));
@@ -115,7 +148,16 @@ fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<Cell>) 
         (None, Cell::Text(name)) => name.to_string(),
         (None, _) => format!("column {}", cell.column.0 + 1),
     };
-    Lost { key, column, value: cell.right.clone(), stray }
+    Lost { key, column, value: cell.right.clone(), stray: stray.cloned() }
+}
+
+/// What is lost of a cell that does not hold any more what we wrote; it may stand elsewhere in the row, in a column that cannot be told.
+fn not_put_back(tab: &Tab, row: &RowIdentity, seen: Seen<'_>, cell: &RepairCell) -> Option<Lost> {
+    let unseen = column_of(tab, seen, cell).is_none() && !cell.wrong.is_empty();
+    if unseen && seen.cells.contains(&cell.wrong) {
+        return Some(lost(tab, shown_by(tab, row), cell, Some(&cell.wrong)));
+    }
+    lost_value(tab, row, cell)
 }
 
 /// What may stand somewhere in the tab because of a repair whose row cannot be found.
@@ -131,12 +173,8 @@ fn strays(tab: &Tab, repair: &Repair, (image, header): (&TabImage, &[Cell])) -> 
     };
     let (standing, gone): (Vec<&RepairCell>, Vec<&RepairCell>) =
         repair.cells.iter().partition(|cell| stands(cell));
-    let key = match &repair.row {
-        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
-        RowIdentity::Content(_) => None,
-    };
-    let there =
-        standing.into_iter().map(|cell| lost(tab, key.clone(), cell, Some(cell.wrong.clone())));
+    let key = shown_by(tab, &repair.row);
+    let there = standing.into_iter().map(|cell| lost(tab, key.clone(), cell, Some(&cell.wrong)));
     let gone = gone.into_iter().filter_map(|cell| lost_value(tab, &repair.row, cell));
     there.chain(gone).collect()
 }
@@ -184,7 +222,7 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     for mut repair in exact_first(tab, image, &header) {
         if let Some(removed) = &repair.readd {
             let (mut cells, strays) = laid_out(tab, removed, &header);
-            plan.lost.extend(fill_unknown(tab, &repair, removed, (&mut cells, strays), &header));
+            plan.lost.extend(fill_unknown(tab, &repair, removed, (&mut cells, &strays), &header));
             inserts.push((cells, repair.row.clone()));
             tab.repairs.push(repair);
             continue;
@@ -218,11 +256,11 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
             let (back, gone): (Vec<RepairCell>, Vec<RepairCell>) =
                 hit.iter().cloned().partition(|cell| holds(cell, &cell.wrong));
             let gone = gone.iter().filter(|cell| !holds(cell, &cell.right));
-            plan.lost.extend(gone.filter_map(|cell| lost_value(tab, &repair.row, cell)));
+            let seen = Seen { header: &header, cells: &cells };
+            plan.lost.extend(gone.filter_map(|cell| not_put_back(tab, &repair.row, seen, cell)));
             if back.is_empty() {
                 continue;
             }
-            let seen = Seen { header: &header, cells: &cells };
             let known = Repair { cells: back.clone(), ..repair.clone() };
             let identity = identity_of(tab, &known, seen);
             if is_addition(&known) {
@@ -289,32 +327,6 @@ fn only_here(tab: &Tab, repair: &Repair, (image, here): (&TabImage, RowIndex)) -
         .collect()
 }
 
-/// A row that was emptied by mistake, as far as it is known: to be added again where it cannot be found.
-fn emptied(tab: &Tab, repair: &Repair) -> Option<RemovedRow> {
-    let RowIdentity::Content(content) = &repair.row else { return None };
-    let hit = |place| repair.cells.iter().any(|cell| tab.is_header_of(&cell.header, place));
-    let stands = |(place, cell): (usize, &Option<Cell>)| {
-        cell.as_ref().is_none_or(|cell| !cell.is_empty() && !hit(place))
-    };
-    let left = !content.own.is_empty() || content.mapped.iter().enumerate().any(stands);
-    if left || repair.cells.iter().any(|cell| !cell.wrong.is_empty()) {
-        // It would be found by what is left of it.
-        return None;
-    }
-    let width = repair.cells.iter().map(|cell| cell.column.0 + 1).max()?;
-    let blank = || vec![Cell::Empty; usize::try_from(width).unwrap_or(0)];
-    let mut removed = RemovedRow { header: blank(), cells: blank() };
-    for cell in &repair.cells {
-        if let Some(slot) = slot(&mut removed.header, cell.column) {
-            slot.clone_from(&cell.header);
-        }
-        if let Some(slot) = slot(&mut removed.cells, cell.column) {
-            slot.clone_from(&cell.right);
-        }
-    }
-    Some(removed)
-}
-
 /// All repairs: those whose row is beyond doubt before those that may take what is left, and rows that still hold all that we wrote before
 /// rows that only bear the key.
 fn exact_first(tab: &mut Tab, image: &TabImage, header: &[Cell]) -> Vec<Repair> {
@@ -329,19 +341,6 @@ fn exact_first(tab: &mut Tab, image: &TabImage, header: &[Cell]) -> Vec<Repair> 
     sure.sort_by_key(|repair| matches!(repair.row, RowIdentity::Key(_)));
     sure.extend(unsure);
     sure
-}
-
-/// Where all columns stand that are known to have been there when the row was removed, the others do so, too.
-fn know_removed(tab: &Tab, removed: &mut RemovedRow, header: &[Cell]) {
-    for name in &mut removed.header {
-        *name = tab.naming(NOWHERE, name);
-    }
-    let stays = |(name, now): (&Cell, &Cell)| name.is_empty() || name == now;
-    if removed.header.len() <= header.len() && removed.header.iter().zip(header).all(stays) {
-        for (name, now) in removed.header.iter_mut().zip(header) {
-            name.clone_from(now);
-        }
-    }
 }
 
 /// Columns whose headers nobody knew when they were hit may be known now: somebody had just renamed them.
@@ -399,67 +398,6 @@ fn put_back(
 
 fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
     (0..width).map(|column| cell_at(row, ColumnIndex(column))).collect()
-}
-
-/// The cells of a removed row under the headers they had, else where they stood, else in the next free column; never in a mapped one, where
-/// they would be taken for a person's word.
-fn laid_out(tab: &Tab, removed: &RemovedRow, header: &[Cell]) -> (Vec<Cell>, Vec<Cell>) {
-    let mut row = vec![Cell::Empty; header.len()];
-    let cells = (0..).map(ColumnIndex).zip(&removed.cells);
-    let mut homeless = Vec::new();
-    for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
-        let name = cell_at(&removed.header, column);
-        let place = place_of(header, column, &name);
-        match slot(&mut row, place) {
-            Some(slot) if slot.is_empty() && cell_at(header, place) == name => *slot = cell.clone(),
-            _ => homeless.push((column, cell.clone())),
-        }
-    }
-    let mapped = |place: &usize| {
-        header.get(*place).is_some_and(|name| (0..tab.width()).any(|c| tab.is_header_of(name, c)))
-    };
-    let strays = homeless.iter().map(|(_, cell)| cell.clone()).collect();
-    for (column, cell) in homeless {
-        let place = usize::try_from(column.0).unwrap_or(usize::MAX);
-        let mut order = (place..row.len()).chain(0..place.min(row.len()));
-        if let Some(free) = order.find(|free| row[*free].is_empty() && !mapped(free)) {
-            row[free] = cell;
-        }
-    }
-    (row, strays)
-}
-
-/// Mapped columns that nobody knew when the row was removed hold what both sides last agreed on: empty, they would be taken for a person's
-/// deed. Gives what may have stood there, for the conflict log.
-fn fill_unknown(
-    tab: &Tab,
-    repair: &Repair,
-    removed: &RemovedRow,
-    (cells, strays): (&mut [Cell], Vec<Cell>),
-    header: &[Cell],
-) -> Vec<Lost> {
-    let key = match &repair.row {
-        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
-        RowIdentity::Content(_) => recognition::bore(tab, repair),
-    };
-    let Some(base) = key.as_ref().and_then(|key| tab.base.get(key)) else { return Vec::new() };
-    let mut filled = None;
-    for column in 0..tab.width() {
-        if removed.header.iter().any(|name| tab.is_header_of(name, column)) {
-            continue;
-        }
-        let place = header.iter().position(|name| tab.is_header_of(name, column));
-        let slot = place.and_then(|place| cells.get_mut(place)).filter(|slot| slot.is_empty());
-        if let (Some(slot), Some(agreed)) = (slot, base.sheet(column)) {
-            slot.clone_from(agreed);
-            filled.get_or_insert(column);
-        }
-    }
-    let Some(spec) = filled.and_then(|column| tab.spec.columns.get(column)) else {
-        return Vec::new();
-    };
-    let lost = |value| Lost { key: key.clone(), column: spec.name.clone(), value, stray: None };
-    strays.into_iter().map(lost).collect()
 }
 
 /// Finds the row that was hit, wherever it is now, with all its cells from column 0. A row without a key that a person has changed

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sheetwire_engine::{
     base::BaseRow,
     batch::InFlight,
+    cell::Cell,
     change::TableId,
     conflict::ConflictRecord,
     intent::{Intent, Window},
@@ -97,6 +98,14 @@ impl Store {
         keys.iter()
             .filter_map(|key| Some((key.clone(), self.pending.get(&(table, key.clone()))?.clone())))
             .collect()
+    }
+
+    /// What was still to be put back into the sheet.
+    pub fn put_aside(&self) -> impl Iterator<Item = &Cell> {
+        self.repairs.values().flatten().flat_map(|repair| {
+            let removed = repair.readd.iter().flat_map(|row| &row.cells);
+            repair.cells.iter().map(|cell| &cell.right).chain(removed)
+        })
     }
 
     /// Everything a process starts from.

@@ -336,15 +336,15 @@ impl World {
             let mut store = gone.store.clone();
             self.orphan(&job, gone.owner, &mut store);
         }
-        self.buried.extend(gone.store.conflicts);
-        // What it left in doubt its store tells whoever opens it: values that it wrote over, and is not sure of.
-        for row in gone.store.intents.values().flat_map(|intent| &intent.rows) {
-            for (_, cell) in &row.overruled {
-                if let Some(word) =
-                    crate::words::of_cell(cell).and_then(|text| self.words.get_mut(text))
-                {
-                    word.excused = true;
-                }
+        self.buried.extend(gone.store.conflicts.iter().cloned());
+        // What it left in doubt its store tells whoever opens it: values that it wrote over, and is not sure of or could not put back any more.
+        let rows = gone.store.intents.values().flat_map(|intent| &intent.rows);
+        let overruled = rows.flat_map(|row| row.overruled.iter().map(|(_, cell)| cell));
+        for cell in overruled.chain(gone.store.put_aside()) {
+            if let Some(word) =
+                crate::words::of_cell(cell).and_then(|text| self.words.get_mut(text))
+            {
+                word.excused = true;
             }
         }
     }

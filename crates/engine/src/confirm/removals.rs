@@ -149,22 +149,45 @@ pub(super) fn removed_row(
         |place: &usize| header.seen.iter().all(|column| usize::try_from(column.0) != Ok(*place));
     for (column, spec) in tab.spec.columns.iter().enumerate() {
         let name = Cell::text(spec.name.clone());
-        if names.contains(&name) {
+        let guess = names.iter().position(|known| *known == name);
+        let right = before.get(column).filter(|cell| !cell.is_empty());
+        let holds = |place: usize| right.is_some() && whole.get(place) == right;
+        if guess.is_some_and(|place| !unseen(&place) || holds(place)) {
             continue;
         }
-        let by_value = before.get(column).filter(|cell| !cell.is_empty()).and_then(|cell| {
-            (0..whole.len())
-                .find(|place| unseen(place) && names[*place].is_empty() && whole[*place] == *cell)
-        });
+        // Its value tells more than how far others have moved.
+        let rightly = |place: usize| {
+            let named =
+                (0..).zip(&tab.spec.columns).find(|(_, c)| names[place] == Cell::text(&*c.name));
+            named.is_some_and(|(column, _): (usize, _)| before.get(column) == whole.get(place))
+        };
+        let mut by_value = (0..whole.len()).filter(|p| unseen(p) && holds(*p) && !rightly(*p));
+        let found = by_value.next().filter(|_| by_value.next().is_none());
         let shifted = || {
             let place = i64::from(tab.geometry.columns.get(column)?.0) + shift?;
             usize::try_from(place).ok().filter(unseen)
         };
-        let place = by_value.or_else(shifted);
-        if let Some(slot) = place.and_then(|place| names.get_mut(place))
-            && slot.is_empty()
-        {
+        if let Some(slot) = found.and_then(|place| names.get_mut(place)) {
             *slot = name;
+            if let Some(slot) = guess.filter(|guess| found != Some(*guess)).map(|g| &mut names[g]) {
+                *slot = Cell::Empty;
+            }
+            continue;
+        }
+        // Where it is guessed to be empty it is rather somewhere else: an empty cell would be taken for a person's deed.
+        let doubtful =
+            |place: usize| right.is_some() && whole.get(place).is_none_or(Cell::is_empty);
+        match guess {
+            Some(guess) if doubtful(guess) => names[guess] = Cell::Empty,
+            Some(_) => {}
+            None => {
+                let place = shifted().filter(|place| !doubtful(*place));
+                if let Some(slot) = place.and_then(|place| names.get_mut(place))
+                    && slot.is_empty()
+                {
+                    *slot = name;
+                }
+            }
         }
     }
     RemovedRow { header: names, cells: whole.to_vec() }

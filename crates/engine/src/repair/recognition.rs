@@ -215,6 +215,9 @@ pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
             let agreed = base.sheet(column) == Some(cell);
             like_known += 3 * usize::from(agreed);
             like_hit += 3 * usize::from(!agreed);
+        } else if !cell.is_empty() && !tab.spec.key.contains(&column) {
+            // Nothing of ours, but what both sides agree on.
+            like_known += 3 * usize::from(base.sheet(column) == Some(cell));
         }
     }
     for (column, cell) in mapped.iter().enumerate().filter(|(column, _)| !hit(*column)) {
@@ -266,15 +269,15 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     }
 }
 
-/// The repair of a row beyond doubt. What still holds all that we wrote is that row, whatever key it seems to bear because of it.
-pub(crate) fn owner(tab: &Tab, seen: Seen<'_>) -> Option<usize> {
+/// Which of these `repairs` is of a row beyond doubt. What still holds all that we wrote is that row, whatever key it seems to bear because of it.
+pub(crate) fn owner(tab: &Tab, repairs: &[Repair], seen: Seen<'_>) -> Option<usize> {
     let by = |content: bool| {
         let row = |repair: &Repair| {
             repair.readd.is_none()
                 && matches!(repair.row, RowIdentity::Content(_)) == content
                 && is_row(tab, repair, seen)
         };
-        let owners = tab.repairs.iter().enumerate().rev().filter(|(_, repair)| row(repair));
+        let owners = repairs.iter().enumerate().rev().filter(|(_, repair)| row(repair));
         owners.max_by_key(|(_, repair)| restored(tab, repair, seen).there).map(|(place, _)| place)
     };
     by(true).or_else(|| by(false))
@@ -307,6 +310,17 @@ fn is_stranger(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     beside(tab, repair) > 1 && agreement(tab, repair, seen) == 0
 }
 
+/// Whether of all cells beside those that were hit, empty or not, none is as it was.
+fn is_another(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    let RowIdentity::Content(content) = &repair.row else { return false };
+    let cells = (0..).zip(content.mapped.iter().zip(seen.mapped(tab)));
+    let mut known = cells
+        .filter(|(column, _)| !is_hit(tab, repair, *column))
+        .filter_map(|(_, (was, is))| Some((was.clone()?, is?)))
+        .peekable();
+    known.peek().is_some() && known.all(|(was, is)| was != is)
+}
+
 /// Whether all that we wrote into the key stands there still.
 fn shows_hit_key(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let stands = |cell: &RepairCell| {
@@ -324,6 +338,8 @@ pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let hit_key = repair.cells.iter().any(|cell| is_of_key(tab, cell));
     let enough = match (!hit_key, shows_hit_key(tab, repair, seen)) {
         (true, _) => there * 2 >= written,
+        // A single value may stand in any row.
+        (false, true) if written == 1 => !is_another(tab, repair, seen),
         (false, true) => there * 2 >= written || !is_stranger(tab, repair, seen),
         (false, false) => there * 2 > written,
     };

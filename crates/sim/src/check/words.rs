@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sheetwire_engine::{cell::Cell, state::RowKey};
+use sheetwire_engine::{cell::Cell, conflict::ConflictKind, render::row_key, state::RowKey};
 
 use super::{Side, Verdict};
 use crate::{
@@ -93,6 +93,7 @@ fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)])
     };
     let removed = row_gone
         || was_removed(world, side, word.key.as_deref())
+        || removed_as(world, side, word.key.as_deref())
         || names.any(|name| was_removed(world, side, Some(&name.0)) || got(name));
     if places.is_empty() && !listed && !removed && !meddled {
         return Err(format!("I2: own cell u{number} beside row {:?} is gone", word.key));
@@ -116,6 +117,27 @@ fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)])
         }
     }
     Ok(())
+}
+
+/// Whether the log says that a row which showed this key stood for another one, that the database removed.
+fn removed_as(world: &World, side: &Side<'_>, shown: Option<&str>) -> bool {
+    let records = world.processes[0].store.conflicts.iter().chain(&world.buried);
+    let mut removals = records.filter(|record| {
+        record.table == side.table.spec.table && record.kind == ConflictKind::EditedRowRemoved
+    });
+    removals.any(|record| {
+        let part = record.sheet.as_ref().and_then(|cell| row_key([cell].into_iter()));
+        let shows = part
+            .zip(shown)
+            .is_some_and(|(part, shown)| shown.split('\u{1f}').any(|shown| shown == &*part.0));
+        let key = |name: &String| {
+            let column = side.table.spec.columns.iter().position(|spec| spec.name == *name);
+            column.is_some_and(|column| side.table.spec.key.contains(&column))
+        };
+        key(&record.column)
+            && shows
+            && record.key.as_ref().is_some_and(|key| was_removed(world, side, Some(&key.0)))
+    })
 }
 
 /// Whether the database removed a row with this key at any time.

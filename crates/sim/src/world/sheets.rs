@@ -61,7 +61,7 @@ impl World {
     }
 
     /// What only the journals know of nobody will read any more.
-    pub(super) fn excuse_journals(&mut self) {
+    pub(crate) fn excuse_journals(&mut self) {
         for book in &self.books {
             excuse(&mut self.words, book);
         }
