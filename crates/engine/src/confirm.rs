@@ -1,8 +1,8 @@
 //! Learns from the pre-images what a batch really hit: never from hope.
 
-mod removals;
-
+mod guess;
 mod header;
+mod removals;
 
 use header::{Header, spread};
 use removals::confirm_delete;

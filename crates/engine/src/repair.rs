@@ -348,6 +348,7 @@ fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
     for cell in &mut repair.cells {
         cell.header = tab.naming(NOWHERE, &cell.header);
     }
+    merge_same(&mut repair.cells);
     if let Some(removed) = &mut repair.readd {
         know_removed(tab, removed, header);
     }
@@ -361,6 +362,21 @@ fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
         let slot = column.and_then(|column| mapped.get_mut(column)).filter(|slot| slot.is_none());
         slot.map(|slot| *slot = Some(cell.clone())).is_none()
     });
+}
+
+/// Two hits under what turns out to be one header, the second over what the first had written, are one.
+fn merge_same(cells: &mut Vec<RepairCell>) {
+    let mut merged: Vec<RepairCell> = Vec::with_capacity(cells.len());
+    for cell in std::mem::take(cells) {
+        let same = |first: &&mut RepairCell| {
+            !cell.header.is_empty() && first.header == cell.header && first.wrong == cell.right
+        };
+        match merged.iter_mut().find(same) {
+            Some(first) => (first.wrong, first.column) = (cell.wrong, cell.column),
+            None => merged.push(cell),
+        }
+    }
+    *cells = merged;
 }
 
 /// The row was to be found by its key, but it turns out that the key was hit: what is known of it by what it was.

@@ -1,10 +1,6 @@
 //! What a batch has really removed.
 
-use super::{
-    Confirmation, Overruled,
-    header::{Header, shift},
-    key_of,
-};
+use super::{Confirmation, Overruled, guess::removed_row, header::Header, key_of};
 use crate::{
     batch::{ColumnIndex, RowExpectation},
     cell::Cell,
@@ -12,7 +8,7 @@ use crate::{
     history::{Changed, RowEvent},
     merge::{Rule, Side},
     repair::Seen,
-    state::{RemovedRow, Repair, RowKey, StoreStep},
+    state::{Repair, RowKey, StoreStep},
     survey::cell_at,
     tab::Tab,
 };
@@ -122,73 +118,4 @@ pub(super) fn unseen_words(
             astray: false,
         })
         .collect()
-}
-
-/// A row removed by mistake, with the headers it had: those seen in the batch, the others as last read, or as far as they can be guessed.
-pub(super) fn removed_row(
-    tab: &Tab,
-    header: &Header,
-    (before, whole): (&[Cell], &[Cell]),
-) -> RemovedRow {
-    let last = tab.names(&tab.geometry.whole_header);
-    let width = last.len().max(header.now.len()).max(whole.len());
-    let shift = shift(tab, header);
-    // As last read, if all have moved together; what the batch has seen elsewhere does not stand here any more.
-    let moved = |place: usize| last.get(usize::try_from(i64::try_from(place).ok()? - shift?).ok()?);
-    let mut names: Vec<Cell> = (0..width)
-        .map(|place| moved(place).filter(|name| !header.now.contains(*name)).cloned())
-        .map(|name| name.unwrap_or(Cell::Empty))
-        .collect();
-    for column in &header.seen {
-        let place = usize::try_from(column.0).unwrap_or(usize::MAX);
-        if let Some(name) = names.get_mut(place) {
-            *name = cell_at(&header.now, *column);
-        }
-    }
-    let unseen =
-        |place: &usize| header.seen.iter().all(|column| usize::try_from(column.0) != Ok(*place));
-    for (column, spec) in tab.spec.columns.iter().enumerate() {
-        let name = Cell::text(spec.name.clone());
-        let guess = names.iter().position(|known| *known == name);
-        let right = before.get(column).filter(|cell| !cell.is_empty());
-        let holds = |place: usize| right.is_some() && whole.get(place) == right;
-        if guess.is_some_and(|place| !unseen(&place) || holds(place)) {
-            continue;
-        }
-        // Its value tells more than how far others have moved.
-        let rightly = |place: usize| {
-            let named =
-                (0..).zip(&tab.spec.columns).find(|(_, c)| names[place] == Cell::text(&*c.name));
-            named.is_some_and(|(column, _): (usize, _)| before.get(column) == whole.get(place))
-        };
-        let mut by_value = (0..whole.len()).filter(|p| unseen(p) && holds(*p) && !rightly(*p));
-        let found = by_value.next().filter(|_| by_value.next().is_none());
-        let shifted = || {
-            let place = i64::from(tab.geometry.columns.get(column)?.0) + shift?;
-            usize::try_from(place).ok().filter(unseen)
-        };
-        if let Some(slot) = found.and_then(|place| names.get_mut(place)) {
-            *slot = name;
-            if let Some(slot) = guess.filter(|guess| found != Some(*guess)).map(|g| &mut names[g]) {
-                *slot = Cell::Empty;
-            }
-            continue;
-        }
-        // Where it is guessed to be empty it is rather somewhere else: an empty cell would be taken for a person's deed.
-        let doubtful =
-            |place: usize| right.is_some() && whole.get(place).is_none_or(Cell::is_empty);
-        match guess {
-            Some(guess) if doubtful(guess) => names[guess] = Cell::Empty,
-            Some(_) => {}
-            None => {
-                let place = shifted().filter(|place| !doubtful(*place));
-                if let Some(slot) = place.and_then(|place| names.get_mut(place))
-                    && slot.is_empty()
-                {
-                    *slot = name;
-                }
-            }
-        }
-    }
-    RemovedRow { header: names, cells: whole.to_vec() }
 }

@@ -48,8 +48,13 @@ pub(super) fn know_removed(tab: &Tab, removed: &mut RemovedRow, header: &[Cell])
         name.is_empty() || name == now || cell_at(&removed.cells, place).is_empty()
     };
     if removed.header.len() <= header.len() && cells.all(stays) {
-        for (name, now) in removed.header.iter_mut().zip(header) {
-            name.clone_from(now);
+        let cells = removed.cells.iter().map(Some).chain(std::iter::repeat(None));
+        for ((name, now), cell) in removed.header.iter_mut().zip(header).zip(cells) {
+            // Of an empty cell it is not sure: its column may have come between.
+            let mapped = (0..tab.width()).any(|column| tab.is_header_of(now, column));
+            if cell.is_some_and(|cell| !cell.is_empty()) || !mapped {
+                name.clone_from(now);
+            }
         }
     }
 }
