@@ -1,10 +1,10 @@
-//! The application: updates, inserts and removes rows, its own and those of people, in transactions big and small, some taken back.
+//! The application: updates, inserts and removes rows, its own and those of people (some it leaves to them), in transactions big and small, some taken back.
 
 use std::time::Duration;
 
 use super::{
     super::{rng::Rng, writer::Progress},
-    table::{COLUMNS, NAME},
+    table::{COLUMNS, NAME, is_left_to_people},
 };
 use crate::support::{database::Database, session::Session};
 
@@ -91,7 +91,12 @@ impl Application<'_> {
                 format!("DELETE FROM {NAME} WHERE id = {};", self.rows.swap_remove(at))
             }
             _ => {
-                let (row, column) = (self.rng.pick(&self.rows), self.rng.pick(&COLUMNS));
+                let rows = self.rows.iter().copied().filter(|id| !is_left_to_people(*id));
+                let rows: Vec<u64> = rows.collect();
+                if rows.is_empty() {
+                    return self.insert();
+                }
+                let (row, column) = (self.rng.pick(&rows), self.rng.pick(&COLUMNS));
                 format!("UPDATE {NAME} SET {column} = '{}' WHERE id = {row};", self.word())
             }
         }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Write as _},
+    iter,
 };
 
 use serde_json::Value;
@@ -10,7 +11,8 @@ use sheets_emulator::http::Emulator;
 
 use super::{
     super::grid::Tab,
-    people::Typed,
+    people::{Done, Typed},
+    removals::{Ends, Removals},
     table::{Act, Line, NAME},
 };
 use crate::slice::BOOK;
@@ -18,8 +20,10 @@ use crate::slice::BOOK;
 /// An entry of `sheetwire conflicts list --all --json`.
 #[derive(Debug)]
 struct Conflict {
+    kind: String,
     key: Option<String>,
     column: Option<String>,
+    database: String,
     sheet: String,
     /// All of it, as it is listed.
     text: String,
@@ -28,13 +32,15 @@ struct Conflict {
 /// Everything there is to judge by.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
-    typed: &'a [Typed],
+    done: &'a Done,
     account: &'a [Line],
     log: Vec<Conflict>,
     /// Lines of the account in which a cell became this.
     became: BTreeMap<&'a str, Vec<&'a Line>>,
     by_text: BTreeMap<&'a str, &'a Typed>,
     typed_over: BTreeSet<&'a str>,
+    /// What stood in rows that people removed.
+    removed: BTreeSet<&'a str>,
 }
 
 /// How many words came to which end.
@@ -43,6 +49,8 @@ pub(super) struct Fates {
     pub(super) committed: usize,
     pub(super) in_the_log: usize,
     pub(super) typed_over: usize,
+    /// Words that went with the row that somebody removed.
+    pub(super) removed: usize,
     /// Rows that people added and the database has, or had.
     pub(super) rows: usize,
     /// Words of the application.
@@ -51,26 +59,32 @@ pub(super) struct Fates {
     pub(super) replaced: usize,
     /// Words that were typed over one, or beside a key, that stood in a wrong row just then: a batch had hit it while somebody sorted.
     pub(super) astray: usize,
+    /// The rows that people removed.
+    pub(super) removals: Ends,
 }
 
 impl fmt::Display for Fates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { committed, in_the_log, typed_over, rows, application, replaced, astray } = self;
+        let Self { committed, in_the_log, typed_over, removed, rows, .. } = self;
+        let Self { application, replaced, astray, removals, .. } = self;
         write!(
             f,
-            "words of people: {committed} committed, {in_the_log} in the conflict log, {typed_over} typed over; {rows} new rows; words of \
-             the application: {application}, of which {replaced} were replaced by people; {astray} words met a word or a key astray"
+            "words of people: {committed} committed, {in_the_log} in the conflict log, {typed_over} typed over, {removed} gone with their \
+             row; {rows} new rows; words of the application: {application}, of which {replaced} were replaced by people; {astray} words \
+             met a word or a key astray; {removals}"
         )
     }
 }
 
 impl<'a> Evidence<'a> {
     /// `logs` are what `conflicts list --all --json` says, of every data folder there is.
-    pub(super) fn new(typed: &'a [Typed], account: &'a [Line], logs: &[Value]) -> Self {
+    pub(super) fn new(done: &'a Done, account: &'a [Line], logs: &[Value]) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let entry = |one: &Value| Conflict {
+            kind: text(&one["kind"]).unwrap_or_default(),
             key: text(&one["key"][0]),
             column: text(&one["column"]),
+            database: text(&one["database"]).unwrap_or_default(),
             sheet: text(&one["sheet"]).unwrap_or_default(),
             text: one.to_string(),
         };
@@ -83,16 +97,17 @@ impl<'a> Evidence<'a> {
         for line in account.iter().filter(|line| !line.became.is_empty()) {
             became.entry(&line.became).or_default().push(line);
         }
-        let by_text = typed.iter().map(|word| (word.text.as_str(), word)).collect();
-        let typed_over = typed.iter().map(|word| word.over.as_str()).collect();
-        Self { typed, account, log, became, by_text, typed_over }
+        let by_text = done.typed.iter().map(|word| (word.text.as_str(), word)).collect();
+        let typed_over = done.typed.iter().map(|word| word.over.as_str()).collect();
+        let removed = done.removed.iter().flat_map(|row| &row.cells).map(String::as_str).collect();
+        Self { done, account, log, became, by_text, typed_over, removed }
     }
 
     /// Fails with every word that is lost, doubled, or where it must not be.
     pub(super) fn judge(&self) -> Fates {
         let mut fates = Fates::default();
         let mut wrong = Vec::new();
-        for word in self.typed {
+        for word in &self.done.typed {
             if let Err(why) = self.fate(word, &mut fates) {
                 wrong.push(format!("{word:?}: {why}"));
             }
@@ -106,6 +121,7 @@ impl<'a> Evidence<'a> {
         let rows: BTreeSet<&str> =
             self.account.iter().filter(made).map(|line| line.id.as_str()).collect();
         fates.rows = rows.len();
+        fates.removals = Removals::new(self, &self.done.removed, self.account).judge(&mut wrong);
         assert!(
             wrong.is_empty(),
             "{} things are wrong ({fates}):\n{}",
@@ -115,9 +131,21 @@ impl<'a> Evidence<'a> {
         fates
     }
 
-    /// A person's word is in the database once, or in the conflict log, or somebody typed over it.
+    /// Lines of the account in which a cell became this.
+    pub(super) fn became(&self, text: &str) -> &[&'a Line] {
+        self.became.get(text).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// Values of the database that are listed as the reason why the row, removed by a person, was put back.
+    pub(super) fn delete_edits(&self, id: &str) -> impl Iterator<Item = &str> {
+        let here =
+            move |one: &&Conflict| one.kind == "delete/edit" && one.key.as_deref() == Some(id);
+        self.log.iter().filter(here).map(|one| one.database.as_str())
+    }
+
+    /// A person's word is in the database once, or in the conflict log, or somebody typed over it, or removed its row.
     fn fate(&self, word: &Typed, fates: &mut Fates) -> Result<(), String> {
-        let became = self.became.get(word.text.as_str()).map_or(&[][..], Vec::as_slice);
+        let became = self.became(&word.text);
         if became.len() > 1 {
             return Err(format!("applied {} times: {became:?}", became.len()));
         }
@@ -147,6 +175,8 @@ impl<'a> Evidence<'a> {
             fates.in_the_log += 1;
         } else if self.typed_over.contains(word.text.as_str()) {
             fates.typed_over += 1;
+        } else if self.removed.contains(word.text.as_str()) {
+            fates.removed += 1;
         } else {
             return Err("it is lost".to_owned());
         }
@@ -155,13 +185,14 @@ impl<'a> Evidence<'a> {
 
     /// The product writes what people typed, where the person had seen what it replaces.
     fn is_right(&self, line: &Line, fates: &mut Fates) -> Result<(), String> {
-        let twice = self.became.get(line.became.as_str()).is_some_and(|lines| lines.len() > 1);
+        let twice = self.became(&line.became).len() > 1;
         if !line.by_the_product {
             fates.application += usize::from(line.act != Act::Removed);
             return if twice { Err("written twice".to_owned()) } else { Ok(()) };
         }
         match line.act {
-            Act::Removed => return Err("nobody removed a row from the tab".to_owned()),
+            // Judged by what people removed.
+            Act::Removed => return Ok(()),
             Act::Made if line.became.is_empty() => return Ok(()),
             Act::Made | Act::Changed => {}
         }
@@ -170,7 +201,7 @@ impl<'a> Evidence<'a> {
         };
         if line.act == Act::Changed {
             fates.replaced += usize::from(line.was.starts_with("app word"));
-            match self.under(word, line) {
+            match self.ground(&word.over, &line.was) {
                 under if under == line.was => {}
                 under if self.is_of_another_row(under, line) => fates.astray += 1,
                 under => {
@@ -187,7 +218,7 @@ impl<'a> Evidence<'a> {
         for line in self.account.iter().filter(|line| line.id == id && line.column == column) {
             let _ = writeln!(story, "  {line:?}");
         }
-        for word in self.typed.iter().filter(|word| word.row == id && word.column == column) {
+        for word in self.done.typed.iter().filter(|word| word.row == id && word.column == column) {
             let _ = writeln!(story, "  {word:?}");
         }
         let here = |one: &&Conflict| {
@@ -202,7 +233,7 @@ impl<'a> Evidence<'a> {
     /// Whether the values that a word was typed over are those of this row: its own, or those of the new row that became it.
     fn stood_in(&self, word: &Typed, id: &str) -> bool {
         let is_its = |text: &str| {
-            let lines = self.became.get(text).map_or(&[][..], Vec::as_slice);
+            let lines = self.became(text);
             lines.iter().any(|line| line.id == id && line.column == word.column)
         };
         let made = self
@@ -210,7 +241,7 @@ impl<'a> Evidence<'a> {
             .iter()
             .find(|line| line.act == Act::Made && line.id == id && line.column == word.column);
         let mut under = word.over.as_str();
-        for _ in 0..self.typed.len() {
+        for _ in 0..self.done.typed.len() {
             if is_its(under) {
                 return true;
             }
@@ -224,23 +255,22 @@ impl<'a> Evidence<'a> {
         false
     }
 
-    /// What stood under a word in the tab, and under the words that it was typed over: the value that it replaced in the database, or the
-    /// last that was there.
-    fn under(&self, word: &'a Typed, line: &Line) -> &'a str {
-        let mut under = word.over.as_str();
-        for _ in 0..self.typed.len() {
-            if under == line.was {
-                break;
-            }
-            let Some(before) = self.by_text.get(under) else { break };
-            under = &before.over;
-        }
-        under
+    /// A value that stood in the tab, and those that it was typed over, downwards.
+    pub(super) fn layers(&self, top: &'a str) -> impl Iterator<Item = &'a str> {
+        let below = |text: &&'a str| self.by_text.get(text).map(|word| word.over.as_str());
+        // Each word is typed once, so none comes again.
+        iter::successors(Some(top), below)
+    }
+
+    /// The layer that is this value, or else the lowest.
+    pub(super) fn ground(&self, top: &'a str, wanted: &str) -> &'a str {
+        let found = self.layers(top).find(|text| *text == wanted);
+        found.or_else(|| self.layers(top).last()).unwrap_or(top)
     }
 
     /// Whether this is a value of another row.
-    fn is_of_another_row(&self, text: &str, line: &Line) -> bool {
-        let lines = self.became.get(text).map_or(&[][..], Vec::as_slice);
+    pub(super) fn is_of_another_row(&self, text: &str, line: &Line) -> bool {
+        let lines = self.became(text);
         !lines.is_empty() && lines.iter().all(|other| other.id != line.id)
     }
 }

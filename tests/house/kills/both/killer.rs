@@ -20,6 +20,7 @@ use super::{
         writer::Progress,
     },
     Side,
+    postman::Postman,
     table::{NAME, ever},
     trip::{Step, Tail},
 };
@@ -117,6 +118,7 @@ impl Kills {
 #[derive(Debug)]
 pub(super) struct Killer<'a> {
     pub(super) side: Side<'a>,
+    pub(super) postman: &'a Postman,
     pub(super) progress: &'a Progress,
     pub(super) rng: Rng,
     pub(super) tape: Tail,
@@ -143,7 +145,12 @@ impl Killer<'_> {
     fn wanting(&self) -> Option<Aim> {
         let step = Step::ALL.into_iter().find(|step| self.kills.of_edits(*step) == 0);
         let window = || Window::ALL.into_iter().find(|window| self.kills.of_rows(*window) == 0);
-        step.map(Aim::Step).or_else(|| {
+        let aim = |step| match step {
+            // Over too soon to be met by looking at the tape.
+            Step::Committed => Aim::Place(hold::COMMITTED),
+            step => Aim::Step(step),
+        };
+        step.map(aim).or_else(|| {
             Some(match window()? {
                 Window::BeforeSend => Aim::Place(hold::BEFORE_SEND),
                 Window::NotStored => Aim::Place(hold::ANSWERED),
@@ -184,6 +191,7 @@ impl Killer<'_> {
         }
         assert!(running.is_alive(), "sheetwire ended by itself:\n{}", tail(home));
         running.kill9();
+        self.postman.killed();
         self.count(aim, mark, held.as_deref());
         self.nothing_taken_back_is_shown();
         if self.rng.percent(30) {

@@ -5,6 +5,9 @@ mod judge;
 mod killer;
 mod outages;
 mod people;
+mod postman;
+mod removals;
+mod rings;
 mod table;
 mod trip;
 mod twins;
@@ -23,6 +26,7 @@ use self::{
     judge::Evidence,
     killer::{Killer, Kills},
     people::Done,
+    postman::Postman,
     trip::Tail,
 };
 use super::{
@@ -83,8 +87,10 @@ fn survive(flavor: Flavor) {
     eprintln!("{name}: repeat this draw with SHEETWIRE_KILL_SEED={seed}");
     let mut stage = stage(Server::shared(flavor).database("both"));
     let tape = stage.home.record("tape");
+    let mut rng = Rng::new(seed);
+    let postman = Postman::between(&mut stage, rng.fork());
     show(&stage);
-    let played = catch_unwind(AssertUnwindSafe(|| play(&mut stage, name, &tape, Rng::new(seed))));
+    let played = catch_unwind(AssertUnwindSafe(|| play(&mut stage, (name, &tape), &postman, rng)));
     if let Err(panic) = played {
         eprintln!("{name}: draw {seed}\n{}", tail(&stage.home));
         resume_unwind(panic);
@@ -98,7 +104,7 @@ fn show(stage: &Stage) {
     running.kill9();
 }
 
-fn play(stage: &mut Stage, name: &str, tape: &Path, mut rng: Rng) {
+fn play(stage: &mut Stage, (name, tape): (&str, &Path), postman: &Postman, mut rng: Rng) {
     let asked = |name: &str| env::var_os(name).is_some();
     let times = match (asked("SHEETWIRE_LONG"), asked("SHEETWIRE_QUICK")) {
         (true, _) => KILLS_LONG,
@@ -109,13 +115,14 @@ fn play(stage: &mut Stage, name: &str, tape: &Path, mut rng: Rng) {
     let (side, progress) = (Side { emulator: google.emulator(), db }, Progress::default());
     weather(side.emulator.faults());
     let hands: Vec<Rng> = (0..=PEOPLE).map(|_| rng.fork()).collect();
-    let mut killer =
-        Killer { side, progress: &progress, rng, tape: Tail::of(tape), kills: Kills::default() };
+    let (kills, tail) = (Kills::default(), Tail::of(tape));
+    let mut killer = Killer { side, postman, progress: &progress, rng, tape: tail, kills };
     let (done, written) = at_work(side, &progress, hands, || killer.kill(home, times));
     let kills = killer.kills;
     eprintln!("{name}: {kills}; {written:?}");
     come_to_rest(stage, name, &done);
     replay(name, tape, kills.all);
+    rings::each_was_heard_once_at_most(name, tape, &postman.carried());
     kills.assert_everywhere();
 }
 
@@ -166,7 +173,7 @@ fn come_to_rest(stage: &mut Stage, name: &str, done: &Done) {
     judge::nothing_stands_twice(stage.emulator());
     let account = table::account(&stage.db);
     let all = stage.say(&["conflicts", "list", "--all", "--limit", "1000000", "--json"]).json();
-    let fates = Evidence::new(&done.typed, &account, &[all]).judge();
+    let fates = Evidence::new(done, &account, &[all]).judge();
     eprintln!("{name}: {fates}");
     assert_eq!(running.terminate(SOON), 0, "{}", tail(&stage.home));
     let open = stage.does(&["conflicts", "list", "--json"], 0).json();
@@ -189,7 +196,7 @@ fn it_was_no_easy_game(stage: &Stage, name: &str, (done, fates): (&Done, &judge:
     let struck = |name: &str| calls.iter().filter(|call| is_batch_struck(call, name)).count();
     let lost = struck("answer_lost") + struck("truncated_body");
     let weather = [lost, struck("applied_late"), struck("unavailable")];
-    let Done { typed, rows, sorts, moves, lost_bells, doubled_bells } = done;
+    let Done { typed, rows, sorts, moves, lost_bells, doubled_bells, .. } = done;
     eprintln!(
         "{name}: {} words typed, {rows} rows added, {sorts} sorts, {moves} moves, {lost_bells} bells lost, {doubled_bells} doubled; \
          answers lost, batches late, 503: {weather:?}",
@@ -197,6 +204,9 @@ fn it_was_no_easy_game(stage: &Stage, name: &str, (done, fates): (&Done, &judge:
     );
     assert!(weather.into_iter().all(|count| count > 0), "it was too easy: {weather:?}");
     let enough = [fates.committed, fates.in_the_log, fates.typed_over, fates.rows, fates.replaced];
+    let removals = &fates.removals;
+    let removed = [fates.removed, removals.followed, removals.by_both, removals.put_back];
+    assert!(removed.into_iter().all(|count| count > 0), "it was too easy: {fates}");
     assert!(enough.into_iter().all(|count| count > 0), "it was too easy: {fates}");
     assert!([rows, sorts, moves, lost_bells, doubled_bells].into_iter().all(|count| *count > 0));
 }

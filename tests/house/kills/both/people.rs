@@ -1,7 +1,8 @@
-//! People at work in the tab: words in cells, new rows without a key at the end and in between, rows sorted and dragged about. The
-//! script in the spreadsheet rings of most of it, of some twice, of some never.
+//! People at work in the tab: words in cells, new rows without a key at the end and in between, rows removed, sorted and dragged about.
+//! The script in the spreadsheet rings of most of it, of some twice, of some never.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use super::{
         rng::Rng,
         writer::Progress,
     },
-    table::{COLUMNS, NAME},
+    table::{COLUMNS, NAME, is_left_to_people},
 };
 use crate::slice::BOOK;
 
@@ -27,6 +28,8 @@ use crate::slice::BOOK;
 const BLANK_MAX: usize = 3;
 /// Rows in the tab beyond which nobody adds one.
 const ROWS_MAX: usize = 90;
+/// Rows with a key below which nobody removes one.
+const ROWS_MIN: usize = 25;
 
 /// A word that somebody typed.
 #[derive(Debug, Clone)]
@@ -39,10 +42,22 @@ pub(super) struct Typed {
     pub(super) over: String,
 }
 
+/// A row that somebody removed, as it stood there just then.
+#[derive(Debug, Clone)]
+pub(super) struct Removed {
+    /// What stood in its key cell: a key, or the product's marker.
+    pub(super) row: String,
+    /// What stood in its cells.
+    pub(super) cells: [String; COLUMNS.len()],
+    /// Whether somebody saw the key in the tab later.
+    pub(super) back: bool,
+}
+
 /// What people have done, all of them together, in the order in which the tab saw it.
 #[derive(Debug, Default)]
 pub(super) struct Done {
     pub(super) typed: Vec<Typed>,
+    pub(super) removed: Vec<Removed>,
     pub(super) rows: u32,
     pub(super) sorts: u32,
     pub(super) moves: u32,
@@ -76,10 +91,14 @@ pub(super) fn work(
         };
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         ring_badly(emulator, rng, &mut done);
+        let last = done.typed.last().map(|word| word.row.clone());
+        let removed = &mut done.removed;
         let look = |book: &Spreadsheet| {
             let tab = Tab::named(book, NAME, "id")?;
+            see(&tab, removed);
             let grid_rows = book.sheet_titled(NAME)?.rows;
-            choose((&tab, grid_rows), rng, &mut word).map(|did| (did.act.clone(), did))
+            choose((&tab, grid_rows, last.as_deref()), rng, &mut word)
+                .map(|did| (did.act.clone(), did))
         };
         let did = emulator.human_who_looks(BOOK, look);
         let Some(did) = did.unwrap_or_else(|why| panic!("person {person}: {why}")) else {
@@ -92,6 +111,7 @@ pub(super) fn work(
         }
         done.rows += u32::from(did.words.iter().any(|word| word.row.is_empty()));
         done.typed.extend(did.words);
+        done.removed.extend(did.removed);
     }
 }
 
@@ -113,14 +133,29 @@ fn ring_badly(emulator: &Emulator, rng: &mut Rng, done: &mut Done) {
         .unwrap();
 }
 
-/// An act, and the words that it puts into cells.
+/// Which of the removed rows stand in the tab again.
+fn see(tab: &Tab, removed: &mut [Removed]) {
+    let keys: BTreeSet<String> = tab.keyed().into_iter().map(|(_, key)| key).collect();
+    for row in removed.iter_mut().filter(|row| keys.contains(&row.row)) {
+        row.back = true;
+    }
+}
+
+/// An act, the words that it puts into cells, and the rows that it removes.
 struct Did {
     act: HumanAct,
     words: Vec<Typed>,
+    removed: Vec<Removed>,
+}
+
+impl Did {
+    fn only(act: HumanAct) -> Self {
+        Self { act, words: Vec::new(), removed: Vec::new() }
+    }
 }
 
 fn choose(
-    (tab, grid_rows): (&Tab, usize),
+    (tab, grid_rows, last): (&Tab, usize, Option<&str>),
     rng: &mut Rng,
     word: &mut impl FnMut() -> String,
 ) -> Option<Did> {
@@ -129,9 +164,9 @@ fn choose(
     if keyed.len() < 4 {
         return None;
     }
-    let without_words = |act| Some(Did { act, words: Vec::new() });
+    let without_words = |act| Some(Did::only(act));
     let name = || NAME.to_owned();
-    match rng.below(96) {
+    match rng.below(102) {
         0..=71 => {
             let (row, key) = rng.pick(&keyed);
             let which = rng.below(COLUMNS.len());
@@ -139,7 +174,8 @@ fn choose(
             let (text, column) = (word(), COLUMNS[which]);
             let over = tab.text(row, at).to_owned();
             let act = HumanAct::Type { tab: name(), cell: cell(at, row), text: text.clone() };
-            Some(Did { act, words: vec![Typed { text, row: key, column, over }] })
+            let words = vec![Typed { text, row: key, column, over }];
+            Some(Did { words, ..Did::only(act) })
         }
         72..=86 if rows > ROWS_MAX => None,
         // Behind the last row, where the tab must have one for it.
@@ -162,12 +198,14 @@ fn choose(
             let (column, descending) = (letter(rng.below(tab.width())), rng.percent(50));
             without_words(HumanAct::Sort { tab: name(), first_row: 2, column, descending })
         }
-        _ => {
+        92..=95 => {
             let from = rng.within(2..=rows - 1);
             let others: Vec<usize> = (2..=rows).filter(|to| *to < from || *to > from + 1).collect();
             let to = (!others.is_empty()).then(|| rng.pick(&others))?;
             without_words(HumanAct::MoveRows { tab: name(), from, count: 1, to })
         }
+        _ if keyed.len() < ROWS_MIN => None,
+        _ => Some(remove((tab, last), (&keyed, &places), rng)),
     }
 }
 
@@ -181,7 +219,36 @@ fn new_row(tab: &Tab, (row, places): (usize, &[usize]), word: &mut impl FnMut() 
         words.push(Typed { text, row: String::new(), column, over: String::new() });
     }
     let at = cell(0, row);
-    Did { act: HumanAct::Paste { tab: NAME.to_owned(), at, rows: vec![cells] }, words }
+    let act = HumanAct::Paste { tab: NAME.to_owned(), at, rows: vec![cells] };
+    Did { words, ..Did::only(act) }
+}
+
+/// One row is removed, or two; rather often one that the application leaves alone, or the `last` that somebody typed into.
+fn remove(
+    (tab, last): (&Tab, Option<&str>),
+    (keyed, places): (&[(usize, String)], &[usize]),
+    rng: &mut Rng,
+) -> Did {
+    let wanted: &dyn Fn(&str) -> bool = match rng.below(100) {
+        0..=49 => &|key| key.parse().is_ok_and(is_left_to_people),
+        50..=79 => &|key| Some(key) == last,
+        _ => &|_| true,
+    };
+    let mut choice: Vec<usize> =
+        keyed.iter().filter(|(_, key)| wanted(key)).map(|(row, _)| *row).collect();
+    if choice.is_empty() {
+        choice.extend(keyed.iter().map(|(row, _)| *row));
+    }
+    let first = rng.pick(&choice);
+    let count = if first + 1 < tab.end() && rng.percent(20) { 2 } else { 1 };
+    let seen = |row| {
+        let mut cells = places.iter().map(|at| tab.text(row, *at).to_owned());
+        let cells = std::array::from_fn(|_| cells.next().unwrap());
+        Removed { row: tab.text(row, tab.key).to_owned(), cells, back: false }
+    };
+    let removed = (first..first + count).map(seen).collect();
+    let act = HumanAct::DeleteRows { tab: NAME.to_owned(), at: first + 1, count };
+    Did { removed, ..Did::only(act) }
 }
 
 /// Address of a cell by 0-based column and row.

@@ -16,7 +16,7 @@ use sheetwire_engine::{
     value::Value,
 };
 
-use super::table::ever;
+use super::table::{ever, ever_removed};
 use crate::support::database::Database;
 
 /// Where between two steps.
@@ -108,6 +108,8 @@ pub(super) struct Doing {
     pub(super) committing: Option<u64>,
     /// Words that transactions write.
     words: BTreeMap<u64, Vec<String>>,
+    /// Rows that transactions remove, by key.
+    removals: BTreeMap<u64, Vec<String>>,
     /// Transactions that this process has brought to an end.
     pub(super) committed: usize,
     /// Doorbells that it heard.
@@ -154,6 +156,7 @@ impl Doing {
             Action::Prepare { intent } => {
                 self.preparing = true;
                 self.words.insert(intent.id, words(intent));
+                self.removals.insert(intent.id, removals(intent));
             }
             Action::Commit { intent } => self.committing = Some(*intent),
             _ => {}
@@ -170,8 +173,10 @@ impl Doing {
             steps.insert(Step::Open);
         }
         if let Some(intent) = self.committing {
-            let words = self.words.get(&intent).map_or(&[][..], Vec::as_slice);
-            let done = !ever(db, words).is_empty();
+            let of =
+                |all: &BTreeMap<u64, Vec<String>>| all.get(&intent).cloned().unwrap_or_default();
+            let done =
+                !ever(db, &of(&self.words)).is_empty() || ever_removed(db, &of(&self.removals));
             steps.insert(if done { Step::Committed } else { Step::Commit });
         }
         steps
@@ -188,4 +193,9 @@ fn words(intent: &Intent) -> Vec<String> {
         _ => None,
     });
     texts.collect()
+}
+
+fn removals(intent: &Intent) -> Vec<String> {
+    let gone = intent.rows.iter().filter(|row| matches!(row.work, RowWork::Delete { .. }));
+    gone.map(|row| row.key.0.to_string()).collect()
 }

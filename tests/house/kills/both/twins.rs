@@ -217,7 +217,7 @@ fn come_to_rest((stage, won, mut running): (&Stage, &Home, Running<'_>), lost: &
     wait_idle(won, &mut running, SOON);
     judge::nothing_stands_twice(stage.emulator());
     let account = table::account(&stage.db);
-    let fates = Evidence::new(&done.typed, &account, &[conflicts(won), conflicts(lost)]).judge();
+    let fates = Evidence::new(done, &account, &[conflicts(won), conflicts(lost)]).judge();
     eprintln!("{}: {fates}", stage.db.flavor.name());
     assert!(fates.committed > 0 && fates.rows > 0, "it was too easy: {fates}");
     assert_eq!(running.terminate(SOON), 0, "{}", tail(won));
