@@ -447,7 +447,12 @@ fn find_rows(
         Seen { header, cells: &before }.agrees_with(tab, content)
     };
     // Of several rows with the same key, those that still hold what we wrote.
-    let found: Vec<usize> = (0..rows.len()).filter(|at| exact(&rows[*at].1)).collect();
+    let mut found: Vec<usize> = (0..rows.len()).filter(|at| exact(&rows[*at].1)).collect();
+    // A row whose key somebody may have cleared is not asked where another one bears it.
+    let bears = |at: &usize| Seen { header, cells: &rows[*at].1 }.shown_key(tab).is_some();
+    if matches!(repair.row, RowIdentity::Key(_)) && found.iter().any(bears) {
+        found.retain(bears);
+    }
     let most = found.iter().map(|at| hits(&rows[*at].1)).max();
     let found: Vec<usize> = match most {
         Some(0) => found.into_iter().take(1).collect(),

@@ -158,11 +158,13 @@ impl Person<'_> {
         (format!("{act:?}"), ring.unwrap_or(Ring::Silent))
     }
 
-    /// Removes all but one row of each key. Says whether there was anything to do.
-    pub fn resolve_duplicates(&mut self) -> bool {
+    /// Removes all but one row of each key; where the log has `noted` two that stand for one and nobody sees them, the one that shows a marker.
+    /// Says whether there was anything to do.
+    pub fn resolve_duplicates(&mut self, noted: bool) -> bool {
         let Some(columns) = self.columns() else { return false };
         let before = self.present();
-        let any = self.resolve(&columns).is_some();
+        let shown = self.resolve(&columns).is_some();
+        let any = shown || (noted && self.remove_marked(&columns));
         self.withdraw(before);
         any
     }

@@ -138,4 +138,21 @@ impl Person<'_> {
         }
         any.then_some(Ring::Structure)
     }
+
+    /// Removes a row that shows a marker.
+    pub(super) fn remove_marked(&mut self, columns: &[usize]) -> bool {
+        let mut rows = first_row(&self.of.spec)..self.tab.grid.stored_rows();
+        let marked = |row: &usize| {
+            self.of.spec.key.iter().any(|column| match self.tab.at(*row, columns[*column]) {
+                Cell::Text(text) => text.starts_with("sheetwire:"),
+                _ => false,
+            })
+        };
+        let Some(row) = rows.find(marked) else { return false };
+        let number = self.tab.rows[row];
+        self.deeds.tampered.insert(number);
+        self.deeds.removed_rows.insert(number);
+        self.tab.shift_rows(&Move::Delete { at: row, count: 1 });
+        true
+    }
 }

@@ -122,6 +122,11 @@ impl World {
         let mut any = false;
         for table in 0..3 {
             let of = &self.db.tables[table];
+            let noted = self.processes[0].store.conflicts.iter().any(|record| {
+                record.table == of.spec.table
+                    && record.kind == ConflictKind::DuplicateKey
+                    && record.outcome.is_open()
+            });
             let (id, title) = (of.spec.spreadsheet.clone(), of.spec.title.clone());
             let Some(tab) =
                 self.books.iter_mut().find(|b| b.id == id).and_then(|b| b.tab_mut(&title))
@@ -137,7 +142,7 @@ impl World {
                 deeds: &mut self.deeds[table],
                 wild: false,
             };
-            any |= person.resolve_duplicates();
+            any |= person.resolve_duplicates(noted);
         }
         let open: Vec<(u64, ConflictKind)> = (self.processes[0].store.conflicts.iter())
             .filter(|record| {
