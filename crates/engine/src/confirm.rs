@@ -107,6 +107,7 @@ fn confirm_rows(
         let cells = spread(&work.columns, image);
         let seen = Seen { header: &header.now, cells: &cells };
         let moved = write.cells.iter().any(|(column, _)| header.has_moved(*column));
+        let moved = moved || restores_what_is_gone(tab, expected);
         if moved || !is_meant(tab, expected, write, (seen, image)) {
             miss(tab, out, work, &header, (write, &cells, Some(expected)));
             continue;
@@ -149,6 +150,13 @@ fn confirm_rows(
         }
     }
     review_all(tab, out, expectation);
+}
+
+/// Whether a row that was to get its key back has been removed from the database meanwhile: then it must not have it.
+fn restores_what_is_gone(tab: &Tab, expected: &RowExpectation) -> bool {
+    let restores = matches!(expected.row, RowIdentity::Content(_)) && !expected.database.is_empty();
+    let key = tab.shown_key(&expected.database);
+    restores && key.is_some_and(|key| !tab.base.contains_key(&key))
 }
 
 /// Rows of the batch get their turn again, or are settled.

@@ -116,8 +116,20 @@ pub(super) fn column_of(tab: &Tab, seen: Seen<'_>, cell: &RepairCell) -> Option<
     if cell.meant.and_then(renamed).as_ref() == Some(&there) {
         return Some(cell.column);
     }
-    let other = there.is_empty() || (0..tab.width()).any(|mapped| tab.is_header_of(&there, mapped));
-    (!other).then_some(cell.column)
+    let unknown = |name: &Cell| {
+        !name.is_empty() && (0..tab.width()).all(|mapped| !tab.is_header_of(name, mapped))
+    };
+    // Another column without a known name that holds what we wrote there is rather the one that was renamed.
+    let holds = |place: usize| !cell.wrong.is_empty() && seen.cells.get(place) == Some(&cell.wrong);
+    let at = usize::try_from(cell.column.0).unwrap_or(usize::MAX);
+    if !holds(at) {
+        let mut others =
+            (0..header.len()).filter(|place| unknown(&header[*place]) && holds(*place));
+        if let (Some(place), None) = (others.next(), others.next()) {
+            return u32::try_from(place).ok().map(ColumnIndex);
+        }
+    }
+    unknown(&there).then_some(cell.column)
 }
 
 /// Whether a mapped column was hit.
