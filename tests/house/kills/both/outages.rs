@@ -149,6 +149,8 @@ impl Outages<'_> {
             Flavor::MySql => ("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES", 1),
         };
         for _ in 0..TRIES_MAX {
+            // One that is about to come to its `COMMIT`.
+            wait_until(SOON, "a transaction", || self.tape.doing().preparing);
             session.query(stop);
             // What was written and read back before comes to its `COMMIT` now; how long that takes is told by nothing. None comes where the
             // application, stopped in its own, holds the row that the product wants.
@@ -158,9 +160,7 @@ impl Outages<'_> {
                     return session;
                 }
             }
-            let committed = self.tape.doing().committed;
             session.query(go_on);
-            wait_until(SOON, "a transaction", || self.tape.doing().committed > committed);
         }
         panic!("no COMMIT was under way in {TRIES_MAX} tries");
     }
