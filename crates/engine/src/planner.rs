@@ -299,10 +299,6 @@ fn claim(
     let Newcomer { row, cells, restores } = newcomer;
     let key_column = |column: &usize| u16::try_from(*column).unwrap_or(u16::MAX);
     let (written, database): (Vec<(u16, Cell)>, Vec<Cell>) = if let Some(key) = &restores {
-        if tab.writing.contains(key) {
-            // It is being removed from the database: then it is a new row.
-            return;
-        }
         let Some(known) = tab.base.get(key).and_then(|base| base.whole_database()) else {
             return;
         };

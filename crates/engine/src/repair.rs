@@ -124,7 +124,7 @@ pub(crate) struct Lost {
 /// What is lost when a cell cannot be put back: nothing where the database has it.
 pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Option<Lost> {
     let key = shown_by(tab, row);
-    let place = (0..tab.width()).find(|column| tab.is_header_of(&cell.header, *column));
+    let place = tab.column_under(&cell.header);
     let base = key.as_ref().and_then(|key| tab.base.get(key));
     let agreed = base.zip(place).and_then(|(base, place)| base.sheet(place));
     let unknown = !cell.right.is_empty() && agreed != Some(&cell.right);
@@ -140,7 +140,7 @@ fn shown_by(tab: &Tab, row: &RowIdentity) -> Option<RowKey> {
 }
 
 fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<&Cell>) -> Lost {
-    let known = (0..tab.width()).any(|column| tab.is_header_of(&cell.header, column));
+    let known = tab.column_under(&cell.header).is_some();
     // Under a header that nobody knows it is likely to be what we took it for, under another name.
     let meant = cell.meant.filter(|_| !known).and_then(|c| tab.spec.columns.get(usize::from(c)));
     let column = match (meant, &cell.header) {
@@ -149,15 +149,6 @@ fn lost(tab: &Tab, key: Option<RowKey>, cell: &RepairCell, stray: Option<&Cell>)
         (None, _) => format!("column {}", cell.column.0 + 1),
     };
     Lost { key, column, value: cell.right.clone(), stray: stray.cloned() }
-}
-
-/// What is lost of a cell that does not hold any more what we wrote; it may stand elsewhere in the row, in a column that cannot be told.
-fn not_put_back(tab: &Tab, row: &RowIdentity, seen: Seen<'_>, cell: &RepairCell) -> Option<Lost> {
-    let unseen = column_of(tab, seen, cell).is_none() && !cell.wrong.is_empty();
-    if unseen && seen.cells.contains(&cell.wrong) {
-        return Some(lost(tab, shown_by(tab, row), cell, Some(&cell.wrong)));
-    }
-    lost_value(tab, row, cell)
 }
 
 /// What may stand somewhere in the tab because of a repair whose row cannot be found.
@@ -256,11 +247,11 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
             let (back, gone): (Vec<RepairCell>, Vec<RepairCell>) =
                 hit.iter().cloned().partition(|cell| holds(cell, &cell.wrong));
             let gone = gone.iter().filter(|cell| !holds(cell, &cell.right));
-            let seen = Seen { header: &header, cells: &cells };
-            plan.lost.extend(gone.filter_map(|cell| not_put_back(tab, &repair.row, seen, cell)));
+            plan.lost.extend(gone.filter_map(|cell| lost_value(tab, &repair.row, cell)));
             if back.is_empty() {
                 continue;
             }
+            let seen = Seen { header: &header, cells: &cells };
             let known = Repair { cells: back.clone(), ..repair.clone() };
             let identity = identity_of(tab, &known, seen);
             if is_addition(&known) {
@@ -348,7 +339,6 @@ fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
     for cell in &mut repair.cells {
         cell.header = tab.naming(NOWHERE, &cell.header);
     }
-    merge_same(&mut repair.cells);
     if let Some(removed) = &mut repair.readd {
         know_removed(tab, removed, header);
     }
@@ -358,25 +348,12 @@ fn know_columns(tab: &Tab, repair: &mut Repair, header: &[Cell]) {
     let RowIdentity::Content(content) = &mut repair.row else { return };
     let mapped = &mut content.mapped;
     content.own.retain(|(name, cell)| {
-        let column = (0..tab.width()).find(|column| tab.is_header_of(name, *column));
-        let slot = column.and_then(|column| mapped.get_mut(column)).filter(|slot| slot.is_none());
+        let slot = tab
+            .column_under(name)
+            .and_then(|column| mapped.get_mut(column))
+            .filter(|slot| slot.is_none());
         slot.map(|slot| *slot = Some(cell.clone())).is_none()
     });
-}
-
-/// Two hits under what turns out to be one header, the second over what the first had written, are one.
-fn merge_same(cells: &mut Vec<RepairCell>) {
-    let mut merged: Vec<RepairCell> = Vec::with_capacity(cells.len());
-    for cell in std::mem::take(cells) {
-        let same = |first: &&mut RepairCell| {
-            !cell.header.is_empty() && first.header == cell.header && first.wrong == cell.right
-        };
-        match merged.iter_mut().find(same) {
-            Some(first) => (first.wrong, first.column) = (cell.wrong, cell.column),
-            None => merged.push(cell),
-        }
-    }
-    *cells = merged;
 }
 
 /// The row was to be found by its key, but it turns out that the key was hit: what is known of it by what it was.

@@ -297,6 +297,11 @@ impl Tab {
                 .is_some_and(|record| record.kind == ConflictKind::UnknownRow)
     }
 
+    /// The mapped column that a header cell is of.
+    pub(crate) fn column_under(&self, cell: &Cell) -> Option<usize> {
+        (0..self.width()).find(|column| self.is_header_of(cell, *column))
+    }
+
     /// Whether a header cell is that of a mapped column: as last seen, else by its name.
     pub(crate) fn is_header_of(&self, cell: &Cell, column: usize) -> bool {
         let last = self.geometry.header.get(column).filter(|last| !last.is_empty());
@@ -308,8 +313,9 @@ impl Tab {
     pub(crate) fn naming(&self, place: ColumnIndex, header: &Cell) -> Cell {
         let there = self.geometry.columns.iter().position(|column| *column == place);
         let there = there.filter(|mapped| self.geometry.header.get(*mapped) == Some(header));
-        let named = || (0..self.width()).find(|mapped| self.is_header_of(header, *mapped));
-        let column = there.or_else(named).and_then(|mapped| self.spec.columns.get(mapped));
+        let column = there
+            .or_else(|| self.column_under(header))
+            .and_then(|mapped| self.spec.columns.get(mapped));
         column.map_or_else(|| header.clone(), |column| Cell::text(column.name.clone()))
     }
 

@@ -301,10 +301,7 @@ impl World {
             match self.apply(&batch) {
                 WriteOutcome::Applied(_) => {
                     self.count("late batch applied");
-                    if self.amnesia {
-                        // Nobody waits for it any more: what it wrote over stands in the journal tab, for people to read.
-                        self.excuse_journals();
-                    }
+                    self.excuse_unawaited(&batch);
                 }
                 _ => self.count("late batch refused"),
             }

@@ -72,6 +72,13 @@ impl Words {
         self.all.get_mut(Self::number(text)?)
     }
 
+    /// Nobody has to answer for the value in this cell any more.
+    pub fn excuse(&mut self, cell: &Cell) {
+        if let Some(word) = of_cell(cell).and_then(|text| self.get_mut(text)) {
+            word.excused = true;
+        }
+    }
+
     /// Every value with its number.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Word)> {
         self.all.iter().enumerate()

@@ -341,11 +341,7 @@ impl World {
         let rows = gone.store.intents.values().flat_map(|intent| &intent.rows);
         let overruled = rows.flat_map(|row| row.overruled.iter().map(|(_, cell)| cell));
         for cell in overruled.chain(gone.store.put_aside()) {
-            if let Some(word) =
-                crate::words::of_cell(cell).and_then(|text| self.words.get_mut(text))
-            {
-                word.excused = true;
-            }
+            self.words.excuse(cell);
         }
     }
 
@@ -498,8 +494,6 @@ fn excuse(words: &mut Words, book: &Spreadsheet) {
     let tabs = book.now.journal.iter().flat_map(|journal| &journal.tabs);
     let images = tabs.flat_map(|tab| tab.writes.iter().chain(&tab.deletes));
     for cell in images.flatten() {
-        if let Some(word) = crate::words::of_cell(cell).and_then(|text| words.get_mut(text)) {
-            word.excused = true;
-        }
+        words.excuse(cell);
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn unseen_words(
 ) -> Vec<Overruled> {
     let unseen = |column: &ColumnIndex| {
         let name = cell_at(&header.now, *column);
-        !(0..tab.width()).any(|column| tab.is_header_of(&name, column))
+        tab.column_under(&name).is_none()
     };
     let columns = (0..).map(ColumnIndex).zip(whole).filter(|(column, _)| unseen(column));
     columns

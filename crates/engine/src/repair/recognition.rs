@@ -67,9 +67,8 @@ impl Seen<'_> {
     }
 
     pub(super) fn content(&self, tab: &Tab) -> RowContent {
-        let is_mapped = |name| (0..tab.width()).any(|column| tab.is_header_of(name, column));
         let own = (self.header.iter().zip(self.cells))
-            .filter(|(name, cell)| !cell.is_empty() && !is_mapped(name))
+            .filter(|(name, cell)| !cell.is_empty() && tab.column_under(name).is_none())
             .map(|(name, cell)| (name.clone(), cell.clone()))
             .collect();
         RowContent { mapped: self.mapped(tab), own }
@@ -116,15 +115,16 @@ pub(super) fn column_of(tab: &Tab, seen: Seen<'_>, cell: &RepairCell) -> Option<
     if cell.meant.and_then(renamed).as_ref() == Some(&there) {
         return Some(cell.column);
     }
-    let unknown = |name: &Cell| {
-        !name.is_empty() && (0..tab.width()).all(|mapped| !tab.is_header_of(name, mapped))
-    };
+    let unknown = |name: &Cell| !name.is_empty() && tab.column_under(name).is_none();
     // Another column without a known name that holds what we wrote there is rather the one that was renamed.
     let holds = |place: usize| !cell.wrong.is_empty() && seen.cells.get(place) == Some(&cell.wrong);
     let at = usize::try_from(cell.column.0).unwrap_or(usize::MAX);
     if !holds(at) {
+        let meant =
+            |name: &Cell| cell.meant.is_some_and(|c| tab.is_header_of(name, usize::from(c)));
+        let renamed = |name: &Cell| unknown(name) || meant(name);
         let mut others =
-            (0..header.len()).filter(|place| unknown(&header[*place]) && holds(*place));
+            (0..header.len()).filter(|place| renamed(&header[*place]) && holds(*place));
         if let (Some(place), None) = (others.next(), others.next()) {
             return u32::try_from(place).ok().map(ColumnIndex);
         }
@@ -227,9 +227,6 @@ pub(super) fn is_known(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
             let agreed = base.sheet(column) == Some(cell);
             like_known += 3 * usize::from(agreed);
             like_hit += 3 * usize::from(!agreed);
-        } else if !cell.is_empty() && !tab.spec.key.contains(&column) {
-            // Nothing of ours, but what both sides agree on.
-            like_known += 3 * usize::from(base.sheet(column) == Some(cell));
         }
     }
     for (column, cell) in mapped.iter().enumerate().filter(|(column, _)| !hit(*column)) {

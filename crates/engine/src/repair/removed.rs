@@ -3,6 +3,7 @@
 use super::{
     Lost,
     recognition::{NOWHERE, bore, place_of, slot},
+    shown_by,
 };
 use crate::{
     batch::ColumnIndex,
@@ -51,7 +52,7 @@ pub(super) fn know_removed(tab: &Tab, removed: &mut RemovedRow, header: &[Cell])
         let cells = removed.cells.iter().map(Some).chain(std::iter::repeat(None));
         for ((name, now), cell) in removed.header.iter_mut().zip(header).zip(cells) {
             // Of an empty cell it is not sure: its column may have come between.
-            let mapped = (0..tab.width()).any(|column| tab.is_header_of(now, column));
+            let mapped = tab.column_under(now).is_some();
             if cell.is_some_and(|cell| !cell.is_empty()) || !mapped {
                 name.clone_from(now);
             }
@@ -77,9 +78,8 @@ pub(super) fn laid_out(
             _ => homeless.push((column, cell.clone())),
         }
     }
-    let mapped = |place: &usize| {
-        header.get(*place).is_some_and(|name| (0..tab.width()).any(|c| tab.is_header_of(name, c)))
-    };
+    let mapped =
+        |place: &usize| header.get(*place).is_some_and(|name| tab.column_under(name).is_some());
     let strays = homeless.clone();
     for (column, cell) in homeless {
         let place = usize::try_from(column.0).unwrap_or(usize::MAX);
@@ -100,10 +100,7 @@ pub(super) fn fill_unknown(
     (cells, strays): (&mut [Cell], &[(ColumnIndex, Cell)]),
     header: &[Cell],
 ) -> Vec<Lost> {
-    let key = match &repair.row {
-        RowIdentity::Key(key) => Some(tab.meant(key.clone())),
-        RowIdentity::Content(_) => bore(tab, repair),
-    };
+    let key = shown_by(tab, &repair.row).or_else(|| bore(tab, repair));
     let base = key.as_ref().and_then(|key| tab.base.get(key));
     let mut unknown = None;
     for column in 0..tab.width() {

@@ -12,6 +12,9 @@ use crate::{
     world::World,
 };
 
+/// What stands between the parts of a key.
+const PART: char = '\u{1f}';
+
 pub(super) fn judge(world: &World, side: &Side<'_>) -> Verdict {
     let mut in_sheet: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
     for row in 0..side.tab.grid.stored_rows() {
@@ -121,23 +124,29 @@ fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)])
 
 /// Whether the log says that a row which showed this key stood for another one, that the database removed.
 fn removed_as(world: &World, side: &Side<'_>, shown: Option<&str>) -> bool {
-    let records = world.processes[0].store.conflicts.iter().chain(&world.buried);
-    let mut removals = records.filter(|record| {
-        record.table == side.table.spec.table && record.kind == ConflictKind::EditedRowRemoved
-    });
-    removals.any(|record| {
-        let part = record.sheet.as_ref().and_then(|cell| row_key([cell].into_iter()));
-        let shows = part
-            .zip(shown)
-            .is_some_and(|(part, shown)| shown.split('\u{1f}').any(|shown| shown == &*part.0));
-        let key = |name: &String| {
-            let column = side.table.spec.columns.iter().position(|spec| spec.name == *name);
-            column.is_some_and(|column| side.table.spec.key.contains(&column))
+    let Some(shown) = shown else { return false };
+    let spec = &side.table.spec;
+    let removals: Vec<_> = (world.processes[0].store.conflicts.iter().chain(&world.buried))
+        .filter(|record| {
+            record.table == spec.table && record.kind == ConflictKind::EditedRowRemoved
+        })
+        .collect();
+    // The key that stood there: what the log tells of its parts, and the row's own ones.
+    let showed = |key: &RowKey| {
+        let told = |part: &usize| {
+            let mut cells = removals.iter().filter(|record| {
+                record.key.as_ref() == Some(key) && record.column == spec.columns[*part].name
+            });
+            let cell = cells.next_back().and_then(|record| record.sheet.as_ref());
+            cell.and_then(|cell| row_key([cell].into_iter()))
         };
-        key(&record.column)
-            && shows
-            && record.key.as_ref().is_some_and(|key| was_removed(world, side, Some(&key.0)))
-    })
+        let parts = spec.key.iter().zip(key.0.split(PART)).map(|(part, own)| {
+            told(part).map_or_else(|| own.to_owned(), |told| told.0.to_string())
+        });
+        parts.eq(shown.split(PART).map(str::to_owned))
+    };
+    let mut rows = removals.iter().filter_map(|record| record.key.as_ref());
+    rows.any(|key| *key.0 != *shown && showed(key) && was_removed(world, side, Some(&key.0)))
 }
 
 /// Whether the database removed a row with this key at any time.

@@ -127,10 +127,7 @@ impl Person<'_> {
             if let Some(key) = self.key(columns, row)
                 && !seen.insert(key)
             {
-                let number = self.tab.rows[row];
-                self.deeds.tampered.insert(number);
-                self.deeds.removed_rows.insert(number);
-                self.tab.shift_rows(&Move::Delete { at: row, count: 1 });
+                self.clear_away(row);
                 any = true;
                 continue;
             }
@@ -149,10 +146,15 @@ impl Person<'_> {
             })
         };
         let Some(row) = rows.find(marked) else { return false };
+        self.clear_away(row);
+        true
+    }
+
+    /// A row that is one too many goes.
+    fn clear_away(&mut self, row: usize) {
         let number = self.tab.rows[row];
         self.deeds.tampered.insert(number);
         self.deeds.removed_rows.insert(number);
         self.tab.shift_rows(&Move::Delete { at: row, count: 1 });
-        true
     }
 }

@@ -2,7 +2,10 @@
 
 use super::{World, excuse};
 use crate::people::{Person, Ring};
-use sheetwire_engine::door::{Bell, Input};
+use sheetwire_engine::{
+    batch::{Batch, InFlight},
+    door::{Bell, Input},
+};
 
 impl World {
     /// A person does something in some tab.
@@ -61,8 +64,18 @@ impl World {
     }
 
     /// What only the journals know of nobody will read any more.
-    pub(crate) fn excuse_journals(&mut self) {
+    pub(super) fn excuse_journals(&mut self) {
         for book in &self.books {
+            excuse(&mut self.words, book);
+        }
+    }
+
+    /// What a late batch wrote over that no process waits for any more stands in the journal tab, for people to read.
+    pub(crate) fn excuse_unawaited(&mut self, batch: &Batch) {
+        let awaits = |flight: &InFlight| flight.batch.id == batch.id;
+        let awaited = self.processes.iter().any(|one| one.store.in_flight.values().any(awaits));
+        let book = self.books.iter().find(|book| book.id == batch.spreadsheet);
+        if let Some(book) = book.filter(|_| self.amnesia && !awaited) {
             excuse(&mut self.words, book);
         }
     }
