@@ -35,7 +35,7 @@ use self::{
     killer::Killer,
     person::Done,
     rng::Rng,
-    stage::{Stage, Weather, tail, wait_idle, weather},
+    stage::{Stage, Weather, tail, verdict, wait_idle, weather},
     windows::{Window, carries_rows},
     writer::{Progress, StopAtEnd, Writer},
 };
@@ -85,7 +85,8 @@ fn survive(flavor: Flavor) {
         play(&stage, (&mut home, name, &tape), (writer, hand, &progress), &mut killer);
     }));
     if let Err(panic) = played {
-        eprintln!("{name}: draw {seed}, {killer}\n{}", stage.story(&home));
+        let story = stage.story(&home);
+        eprintln!("{name}: draw {seed}, {killer}\n{story}\n{}", verdict(&*panic));
         resume_unwind(panic);
     }
 }

@@ -1,6 +1,7 @@
 //! Server, emulator and product, set up to be killed.
 
 use std::{
+    any::Any,
     fmt::Write as _,
     path::Path,
     time::{Duration, Instant},
@@ -203,6 +204,12 @@ pub(super) fn wait_idle(home: &Home, running: &mut Running<'_>, within: Duration
         let status: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
         status["idle"] == true
     });
+}
+
+/// What a failed play says, for the end of its story: whoever reads a shortened output reads the end.
+pub(super) fn verdict(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given")
 }
 
 /// The last lines of the product's log.

@@ -33,7 +33,7 @@ use super::{
     RATE, SOON, replay,
     rng::Rng,
     seed,
-    stage::{is_batch_struck, tail, wait_idle, weather},
+    stage::{is_batch_struck, tail, verdict, wait_idle, weather},
     writer::{Progress, StopAtEnd},
 };
 use crate::{
@@ -92,7 +92,7 @@ fn survive(flavor: Flavor) {
     show(&stage);
     let played = catch_unwind(AssertUnwindSafe(|| play(&mut stage, (name, &tape), &postman, rng)));
     if let Err(panic) = played {
-        eprintln!("{name}: draw {seed}\n{}", tail(&stage.home));
+        eprintln!("{name}: draw {seed}\n{}\n{}", tail(&stage.home), verdict(&*panic));
         resume_unwind(panic);
     }
 }
