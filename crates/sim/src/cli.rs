@@ -65,6 +65,9 @@ enum What {
     Replay {
         /// The file.
         file: PathBuf,
+        /// Tell all that is on it.
+        #[arg(long)]
+        trace: bool,
     },
 }
 
@@ -120,7 +123,7 @@ pub(crate) fn main() -> ExitCode {
         What::Planner { seeds, from, threads } => planner(*from, *seeds, *threads),
         What::Mutants { seeds, only, threads } => mutants(*seeds, only.as_ref(), *threads),
         What::Tapes { folder } => tapes(folder),
-        What::Replay { file } => sheetwire_sim::replay::told(file),
+        What::Replay { file, trace } => sheetwire_sim::replay::told(file, *trace),
     };
     match answer {
         Ok(true) => ExitCode::SUCCESS,

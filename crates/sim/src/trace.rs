@@ -10,7 +10,7 @@ use sheetwire_engine::{
     value::Value,
 };
 
-fn cell(cell: &Cell) -> String {
+pub(crate) fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Empty => "-".into(),
         Cell::Number(number) => number.to_string(),

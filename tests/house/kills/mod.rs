@@ -2,7 +2,8 @@
 //!
 //! Most kills come at a moment drawn to the microsecond, the others are aimed. All are counted by the window they hit, told from what the
 //! emulator has seen, and no window may stay at zero.
-//! `SHEETWIRE_KILL_SEED=...` repeats a draw, `SHEETWIRE_LONG=1` kills 200 times on each server.
+//! `SHEETWIRE_KILL_SEED=...` repeats a draw, `SHEETWIRE_LONG=1` kills 200 times on each server, `SHEETWIRE_KEEP=FOLDER` keeps the tape of a
+//! play that failed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot go on fails the test")]
 #![allow(
@@ -87,7 +88,18 @@ fn survive(flavor: Flavor) {
     if let Err(panic) = played {
         let story = stage.story(&home);
         eprintln!("{name}: draw {seed}, {killer}\n{story}\n{}", verdict(&*panic));
+        keep(&tape, &format!("{name}-{seed}"));
         resume_unwind(panic);
+    }
+}
+
+/// Keeps the tape of a failed play in the folder `SHEETWIRE_KEEP`, where one is given.
+fn keep(tape: &Path, name: &str) {
+    let Some(folder) = env::var_os("SHEETWIRE_KEEP") else { return };
+    let kept = Path::new(&folder).join(format!("{name}.tape"));
+    match fs::copy(tape, &kept) {
+        Ok(_) => eprintln!("what was told to the engine: {}", kept.display()),
+        Err(error) => eprintln!("{}: {error}", kept.display()),
     }
 }
 

@@ -65,8 +65,7 @@ impl<'a> Guess<'a> {
             self.names[found] = name;
             return;
         }
-        let right = self.before.get(column).is_some_and(|cell| !cell.is_empty());
-        let doubtful = |place: usize| right && self.whole.get(place).is_none_or(Cell::is_empty);
+        let doubtful = |place: usize| self.whole.get(place).is_none_or(Cell::is_empty);
         if let Some(guess) = guess {
             if doubtful(guess) {
                 self.names[guess] = Cell::Empty;

@@ -44,16 +44,25 @@ pub(super) fn know_removed(tab: &Tab, removed: &mut RemovedRow, header: &[Cell])
     for name in &mut removed.header {
         *name = tab.naming(NOWHERE, name);
     }
+    let known = removed.header.clone();
+    for (name, now) in removed.header.iter_mut().zip(header) {
+        // Nobody knew it then, and it is nowhere now: what stands there is called by another name.
+        let lost = !name.is_empty() && tab.column_under(name).is_none() && !header.contains(name);
+        if lost && tab.column_under(now).is_some() && !known.contains(now) {
+            name.clone_from(now);
+        }
+    }
     let mut cells = (0..).map(ColumnIndex).zip(removed.header.iter().zip(header));
     let stays = |(place, (name, now)): (ColumnIndex, (&Cell, &Cell))| {
+        // Of an empty cell it is not sure: its column may have come between.
         name.is_empty() || name == now || cell_at(&removed.cells, place).is_empty()
     };
     if removed.header.len() <= header.len() && cells.all(stays) {
         let cells = removed.cells.iter().map(Some).chain(std::iter::repeat(None));
         for ((name, now), cell) in removed.header.iter_mut().zip(header).zip(cells) {
-            // Of an empty cell it is not sure: its column may have come between.
+            let elsewhere = name != now && known.contains(now);
             let mapped = tab.column_under(now).is_some();
-            if cell.is_some_and(|cell| !cell.is_empty()) || !mapped {
+            if !elsewhere && (cell.is_some_and(|cell| !cell.is_empty()) || !mapped) {
                 name.clone_from(now);
             }
         }

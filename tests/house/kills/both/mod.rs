@@ -30,7 +30,7 @@ use self::{
     trip::Tail,
 };
 use super::{
-    RATE, SOON, replay,
+    RATE, SOON, keep, replay,
     rng::Rng,
     seed,
     stage::{is_batch_struck, tail, verdict, wait_idle, weather},
@@ -93,6 +93,7 @@ fn survive(flavor: Flavor) {
     let played = catch_unwind(AssertUnwindSafe(|| play(&mut stage, (name, &tape), &postman, rng)));
     if let Err(panic) = played {
         eprintln!("{name}: draw {seed}\n{}\n{}", tail(&stage.home), verdict(&*panic));
+        keep(&tape, &format!("both-{name}-{seed}"));
         resume_unwind(panic);
     }
 }
