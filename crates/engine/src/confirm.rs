@@ -2,9 +2,11 @@
 
 mod guess;
 mod header;
+mod put_back;
 mod removals;
 
 use header::{Header, spread};
+use put_back::confirm_repair;
 use removals::confirm_delete;
 
 use crate::{
@@ -14,10 +16,7 @@ use crate::{
     history::{Changed, RowEvent},
     merge::{Rule, Side},
     newcomers::marker_in,
-    repair::{
-        LOST, Lost, Seen, compose, identity_of, is_likely, is_planned_for, lost_value, owner,
-        remember, slot,
-    },
+    repair::{LOST, Lost, Seen, remember, slot},
     state::{Repair, RepairCell, RowContent, RowIdentity, RowKey, StoreStep},
     survey::cell_at,
     tab::Tab,
@@ -475,109 +474,4 @@ fn cells_to_blank(
 
 fn blank_content(tab: &Tab) -> RowContent {
     RowContent { mapped: vec![Some(Cell::Empty); tab.spec.columns.len()], own: Vec::new() }
-}
-
-fn confirm_repair(
-    tab: &mut Tab,
-    out: &mut Confirmation,
-    work: &TabWork,
-    expectation: &TabExpectation,
-    images: &TabImages,
-) {
-    let header = Header::new(tab, work, expectation, images);
-    let names = tab.names(&expectation.header);
-    for ((write, expected), image) in
-        work.writes.iter().zip(&expectation.writes).zip(&images.writes)
-    {
-        let seen = Seen { header: &header.now, cells: image };
-        let older = &tab.repairs[..tab.repairs.len().saturating_sub(out.fresh)];
-        let owner = owner(tab, older, seen);
-        let meant = (0..).zip(older).find(|(place, repair)| {
-            let row = owner.map_or_else(|| is_likely(tab, repair, seen), |owner| owner == *place);
-            is_planned_for(repair, write, expected) && (row || *image == expected.before)
-        });
-        let meant = meant.map(|(place, _)| place);
-        match meant {
-            Some(meant) => repaired(tab, out, meant, &header, (write, expected, image)),
-            None => miss(tab, out, work, &header, (write, image, None)),
-        }
-    }
-    for expected in &expectation.inserts {
-        if header.moved.contains(&true) {
-            let row = RowIdentity::Content(blank_content(tab));
-            let meant = |place: usize| {
-                let name = names.get(place)?;
-                tab.column_under(name)
-            };
-            let cells =
-                cells_to_blank(&header.now, (&work.columns, &expected.database), |_| true, meant);
-            if !cells.is_empty() {
-                tab.repairs.push(Repair { row, cells, readd: None });
-            }
-            out.moved += 1;
-        } else {
-            tab.repairs.retain(|repair| repair.row != expected.row || repair.readd.is_none());
-        }
-    }
-}
-
-/// The right row was hit; some of its cells may have been typed over meanwhile, or their columns may have moved.
-fn repaired(
-    tab: &mut Tab,
-    out: &mut Confirmation,
-    meant: usize,
-    header: &Header,
-    (write, expected, image): (&RowWrite, &RowExpectation, &[Cell]),
-) {
-    let mut repair = tab.repairs.remove(meant);
-    let mut again = Vec::new();
-    for (column, written) in &write.cells {
-        let place = ColumnIndex(u32::from(*column));
-        let found = cell_at(image, place);
-        let typed_over = found != cell_at(&expected.before, place);
-        let name = cell_at(&header.now, place);
-        // Columns without a name look all the same.
-        let unclear = name.is_empty() && typed_over && header.moved.contains(&true);
-        let moved = unclear || header.has_moved(*column);
-        if typed_over || moved {
-            again.push(RepairCell {
-                column: place,
-                header: cell_at(&header.now, place),
-                meant: None,
-                wrong: written.clone(),
-                right: found,
-            });
-        }
-        if moved {
-            continue;
-        }
-        let done = repair
-            .cells
-            .iter()
-            .position(|cell| cell.header == name && (!name.is_empty() || cell.column == place));
-        if let Some(done) = done {
-            let cell = repair.cells.remove(done);
-            if typed_over {
-                let lost = lost_value(tab, &repair.row, &cell);
-                out.overruled.extend(lost.map(Overruled::from));
-            }
-        }
-    }
-    out.moved += usize::from(!again.is_empty());
-    let seen = Seen { header: &header.now, cells: image };
-    let lost = compose(tab, &mut repair, seen, again);
-    out.overruled.extend(lost.into_iter().map(Overruled::from));
-    if repair.cells.is_empty() {
-        return;
-    }
-    let mut now = image.to_vec();
-    for (column, written) in &write.cells {
-        if let Some(slot) = now.get_mut(usize::from(*column)) {
-            slot.clone_from(written);
-        }
-    }
-    // Whatever else a person has put there meanwhile helps to find the row again.
-    repair.row = identity_of(tab, &repair, Seen { header: &header.now, cells: &now });
-    tab.repairs.push(repair);
-    out.fresh += 1;
 }

@@ -7,7 +7,7 @@ mod recognition;
 mod removed;
 
 use recognition::{NOWHERE, agreement, column_of, is_of_key, restored};
-pub(crate) use recognition::{Seen, is_likely, is_row, owner, slot};
+pub(crate) use recognition::{Seen, bears_key_of, is_likely, is_row, key_astray, owner, slot};
 use removed::{emptied, fill_unknown, know_removed, laid_out};
 
 use crate::{
@@ -131,6 +131,12 @@ pub(crate) fn lost_value(tab: &Tab, row: &RowIdentity, cell: &RepairCell) -> Opt
     unknown.then(|| lost(tab, key, cell, None))
 }
 
+/// What a person typed into a row that we had given the `key` of another one by mistake: it was meant for that one.
+pub(crate) fn meant_for(tab: &Tab, key: &RowKey, cell: &RepairCell, typed: &Cell) -> Option<Lost> {
+    let lost = || lost(tab, Some(key.clone()), cell, None);
+    (!typed.is_empty()).then(|| Lost { value: typed.clone(), ..lost() })
+}
+
 /// The row that a shown key stands for.
 fn shown_by(tab: &Tab, row: &RowIdentity) -> Option<RowKey> {
     match row {
@@ -210,7 +216,7 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let header = tab.names(&found);
     let mut writes: Vec<(RowWrite, RowExpectation)> = Vec::new();
     let mut inserts = Vec::new();
-    for mut repair in exact_first(tab, image, &header) {
+    for repair in exact_first(tab, image, &header) {
         if let Some(removed) = &repair.readd {
             let (mut cells, strays) = laid_out(tab, removed, &header);
             plan.lost.extend(fill_unknown(tab, &repair, removed, (&mut cells, &strays), &header));
@@ -238,20 +244,20 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
             plan.lost.extend(strays(tab, &repair, (image, &header)));
             continue;
         }
-        let hit = std::mem::take(&mut repair.cells);
         for (row, cells) in rows {
+            let seen = Seen { header: &header, cells: &cells };
             let holds = |cell: &RepairCell, what: &Cell| {
-                let column = column_of(tab, Seen { header: &header, cells: &cells }, cell);
+                let column = column_of(tab, seen, cell);
                 column.is_some_and(|column| cell_at(&cells, column) == *what)
             };
+            let hit = with_words_astray(tab, &repair, seen, &mut plan.lost);
             let (back, gone): (Vec<RepairCell>, Vec<RepairCell>) =
-                hit.iter().cloned().partition(|cell| holds(cell, &cell.wrong));
+                hit.into_iter().partition(|cell| holds(cell, &cell.wrong));
             let gone = gone.iter().filter(|cell| !holds(cell, &cell.right));
             plan.lost.extend(gone.filter_map(|cell| lost_value(tab, &repair.row, cell)));
             if back.is_empty() {
                 continue;
             }
-            let seen = Seen { header: &header, cells: &cells };
             let known = Repair { cells: back.clone(), ..repair.clone() };
             let identity = identity_of(tab, &known, seen);
             if is_addition(&known) {
@@ -263,6 +269,28 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     }
     plan.work = assemble(tab, found, writes, inserts);
     plan
+}
+
+/// The cells of a repair, where the row still shows the key of another one: what people have typed over ours meanwhile was meant for that one,
+/// and is taken away with ours.
+fn with_words_astray(
+    tab: &Tab,
+    repair: &Repair,
+    seen: Seen<'_>,
+    lost: &mut Vec<Lost>,
+) -> Vec<RepairCell> {
+    let Some(key) = key_astray(tab, repair, seen) else { return repair.cells.clone() };
+    let taken = |cell: &RepairCell| {
+        let mut cell = cell.clone();
+        let there = column_of(tab, seen, &cell).map(|column| cell_at(seen.cells, column));
+        let typed = there.filter(|there| *there != cell.wrong && *there != cell.right);
+        if let Some(typed) = typed {
+            lost.extend(meant_for(tab, &key, &cell, &typed));
+            cell.wrong = typed;
+        }
+        cell
+    };
+    repair.cells.iter().map(taken).collect()
 }
 
 /// How to find a row again that was found whole: by its key where that was not hit, else by what it is to be.

@@ -76,7 +76,7 @@ impl Strays {
     }
 
     /// Forgets those that are over. Gives their numbers.
-    pub(crate) fn settle(&mut self, is_over: impl Fn(&Stray) -> bool) -> Vec<u64> {
+    pub(crate) fn settle(&mut self, mut is_over: impl FnMut(&Stray) -> bool) -> Vec<u64> {
         let mut over = Vec::new();
         self.known.retain(|stray| {
             let gone = is_over(stray);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    base::BaseRow,
     batch::{ColumnIndex, RowIndex, SpreadsheetImage, TabImage},
     cell::Cell,
     conflict::ConflictKind,
@@ -324,12 +325,14 @@ fn take_rows(
     Found { duplicates: new_duplicates(tab), resolved, active }
 }
 
-/// Strays that are over: what we wrote by mistake stands nowhere but where both sides agree on it, and no row lacks the key that we took.
+/// Strays that are over: what we wrote by mistake stands nowhere but where both sides agree on it, and the row whose key we took has it again or
+/// is gone: then it comes back.
 fn strays_gone(tab: &mut Tab, keys: &[Option<RowKey>], rows: &[Vec<Cell>]) -> Vec<u64> {
     if tab.strays.is_empty() {
         return Vec::new();
     }
     let mut strays = std::mem::take(&mut tab.strays);
+    let mut gone = Vec::new();
     let agreed = |key: &Option<RowKey>, column: usize| {
         key.as_ref().and_then(|key| tab.base.get(key)?.sheet(column).cloned())
     };
@@ -348,15 +351,52 @@ fn strays_gone(tab: &mut Tab, keys: &[Option<RowKey>], rows: &[Vec<Cell>]) -> Ve
                 found && agreed.as_ref() != Some(wrong) && !(wrong.is_empty() && agreed.is_none())
             })
         });
-        let missing = |(key, base): (&RowKey, &crate::base::BaseRow)| {
+        let missing = |(key, base): (&RowKey, &BaseRow)| {
             // A row that shows its marker still lost that.
             let bore = [base.database(stray.column), base.sheet(stray.column)];
             bore.contains(&Some(&stray.lost)) && tab.index.locate(key).is_none()
         };
-        !(stands || is_key && tab.base.iter().any(missing))
+        if stands || !is_key {
+            return !stands;
+        }
+        let lost: Vec<(&RowKey, &BaseRow)> = tab.base.iter().filter(|row| missing(*row)).collect();
+        let over = lost.iter().all(|(_, base)| !may_be_there(tab, base, (keys, rows)));
+        gone.extend(lost.into_iter().filter(|_| over).map(|(key, _)| key.clone()));
+        over
     });
+    for key in gone {
+        // Whoever removed it saw the key of another row.
+        tab.gone.reject(&key);
+    }
     tab.strays = strays;
     over
+}
+
+/// Whether a row that lost its key may be one of those that bear none, or one that nobody knows: one that shares a word with it.
+fn may_be_there(
+    tab: &Tab,
+    base: &BaseRow,
+    (keys, rows): (&[Option<RowKey>], &[Vec<Cell>]),
+) -> bool {
+    if !tab.repairs.is_empty() {
+        return true;
+    }
+    let beside = (0..tab.width()).filter(|column| !tab.spec.key.contains(column));
+    let words: Vec<(usize, &Cell)> = beside
+        .flat_map(|column| [(column, base.sheet(column)), (column, base.database(column))])
+        .filter_map(|(column, cell)| Some((column, cell.filter(|cell| !cell.is_empty())?)))
+        .collect();
+    let mut others = (keys.iter().zip(rows))
+        .filter(|(key, _)| key.as_ref().is_none_or(|key| !tab.base.contains_key(key)))
+        .map(|(_, cells)| cells)
+        .filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
+    let shares = |cells: &Vec<Cell>| {
+        let is = |(at, word): &(usize, &Cell)| {
+            cells.get(*at).is_some_and(|cell| cell.is_entered_as(word))
+        };
+        words.is_empty() || words.iter().any(is)
+    };
+    others.any(shares)
 }
 
 /// Whether nothing but the key is as it was: this may be a new row with a key that the next one bears.

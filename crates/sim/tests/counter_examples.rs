@@ -449,6 +449,66 @@ fn c15i_a_held_cell_that_is_none_any_more_follows_the_database() {
     assert_eq!(script.written().len(), 0);
 }
 
+#[test]
+fn c15j_a_word_over_what_was_to_be_taken_away_leaves_nothing_to_be_looked_for() {
+    let mut script = Script::new(Database);
+    script.application_writes(1, NAME);
+    script.until(Write);
+    let (_, [name, _]) = script.person_adds();
+    script.person_rotates();
+    script.release(Write);
+    script.until(Write);
+    script.person_rotates();
+    script.release(Write);
+    assert_eq!(script.sheet(3, NAME), Some(name.clone()), "what is to go back to the new row");
+    script.until(Write);
+    let typed = script.person_types(3, NAME);
+    script.release(Write);
+    script.settle();
+    assert_eq!(script.database(3, NAME), Some(typed));
+    assert_eq!((script.database(4, NAME), script.inserted()), (Some(name), 1));
+}
+
+/// Row 4 is to get its key and a value at once, and row 3 gets both.
+fn key_and_value_astray() -> Script {
+    let mut script = Script::new(Sheet);
+    script.person_adds();
+    script.sweep();
+    script.until(Write);
+    script.release(Write);
+    script.until(Commit);
+    script.release(Commit);
+    script.application_writes(4, NAME);
+    script.log_tells();
+    script.until(Write);
+    script.person_rotates();
+    script.release(Write);
+    script
+}
+
+#[test]
+fn c15k_a_word_beside_a_key_and_over_a_value_astray_is_not_that_of_the_row_that_was_hit() {
+    let mut script = key_and_value_astray();
+    let before = script.database(3, NAME);
+    let theirs = script.database(4, NAME);
+    let typed = script.person_types(4, NAME);
+    script.settle();
+    assert_eq!((script.sheet(3, NAME), script.database(3, NAME)), (before.clone(), before));
+    assert_eq!((script.sheet(4, NAME), script.database(4, NAME)), (theirs.clone(), theirs));
+    assert!(script.is_logged(&typed));
+}
+
+#[test]
+fn c15l_a_row_that_was_removed_with_a_key_astray_does_not_stop_new_ones() {
+    let mut script = key_and_value_astray();
+    script.person_removes(4);
+    let (_, [added, _]) = script.person_adds();
+    script.settle();
+    assert_eq!(script.database(5, NAME), Some(added));
+    assert_eq!((script.inserted(), script.removed()), (2, 0));
+    assert!(script.is_in_sheet(3) && script.is_in_sheet(4));
+}
+
 // ---- people who ask ------------------------------------------------------------------------------------
 
 /// Less than any sweep is away.

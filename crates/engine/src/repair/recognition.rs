@@ -278,6 +278,11 @@ pub(crate) fn is_row(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     }
 }
 
+/// Whether the row bears the very key by which the repair's row is known.
+pub(crate) fn bears_key_of(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
+    matches!(&repair.row, RowIdentity::Key(key) if seen.shown_key(tab).as_ref() == Some(key))
+}
+
 /// Which of these `repairs` is of a row beyond doubt. What still holds all that we wrote is that row, whatever key it seems to bear because of it.
 pub(crate) fn owner(tab: &Tab, repairs: &[Repair], seen: Seen<'_>) -> Option<usize> {
     let by = |content: bool| {
@@ -337,6 +342,14 @@ fn shows_hit_key(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         column.is_some_and(|column| cell_at(seen.cells, column) == cell.wrong)
     };
     repair.cells.iter().filter(|cell| is_of_key(tab, cell)).all(stands)
+}
+
+/// The key that stands in the row because we wrote it there by mistake: what a person types beside it is meant for the row whose key it is.
+pub(crate) fn key_astray(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> Option<RowKey> {
+    let hit_key = repair.cells.iter().any(|cell| is_of_key(tab, cell));
+    let key = seen.key(tab).filter(|_| hit_key && shows_hit_key(tab, repair, seen))?;
+    let marked = marker_in(seen.cells.iter()).is_some();
+    (!marked).then_some(key)
 }
 
 /// Whether a row without a key, changed by a person since, still holds the key that we wrote, or half of all of it; more than half where the
