@@ -96,11 +96,15 @@ pub(crate) fn compose(
         repair.row = RowIdentity::Content(before.content(tab));
     }
     let mut lost = Vec::new();
+    // Found before any of them is changed: a column may be known by what we wrote there.
+    let places: Vec<_> = repair.cells.iter().map(|cell| column_of(tab, seen, cell)).collect();
     for hit in hits {
-        let known =
-            (repair.cells.iter()).position(|cell| column_of(tab, seen, cell) == Some(hit.column));
+        let known = places.iter().position(|place| *place == Some(hit.column));
         match known.map(|known| &mut repair.cells[known]) {
-            Some(first) if first.wrong == hit.right => first.wrong = hit.wrong,
+            Some(first) if first.wrong == hit.right => {
+                first.wrong = hit.wrong;
+                first.column = hit.column;
+            }
             Some(first) => {
                 let first = std::mem::replace(first, hit);
                 lost.extend(lost_value(tab, &repair.row, &first));
