@@ -105,13 +105,19 @@ impl Engine {
     /// Nobody knows what was applied: hold still until no late batch can arrive, then compare everything.
     pub(super) fn on_journal_lost(&mut self, index: usize, fence: Option<u64>, now: Moment) {
         let hold = self.settings.journal_hold;
+        let mut highest = self.books[index].fence.max(fence);
         if let Some(flight) = self.books[index].recover.take() {
+            highest = highest.max(Some(flight.batch.fence.next));
             self.record_known_losses(&flight, now);
             self.expect_inserts(&flight);
             self.forget_claims(&flight);
         }
         let book = &mut self.books[index];
-        book.fence_floor = book.fence.unwrap_or(0).max(book.fence_floor) + 1;
+        if let Some(highest) = highest {
+            // A process that starts without knowing of the loss must not take a late batch of ours for another's.
+            self.outbox.push(StoreStep::Fence(book.spreadsheet.clone(), highest));
+        }
+        book.fence_floor = highest.unwrap_or(0).max(book.fence_floor) + 1;
         book.fence = fence;
         book.not_before = now.after(hold);
         self.outbox.push(StoreStep::InFlight(book.spreadsheet.clone(), None));

@@ -362,17 +362,24 @@ pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
         (true, _) => there * 2 >= written,
         // A single value may stand in any row.
         (false, true) if written == 1 => !is_another(tab, repair, seen),
-        (false, true) => there * 2 >= written || !is_stranger(tab, repair, seen),
+        // What is to be blank is like no row.
+        (false, true) => {
+            there * 2 >= written || !is_addition(repair) && !is_stranger(tab, repair, seen)
+        }
         (false, false) => there * 2 > written,
     };
+    // Where all that we did was to take the key away, a word beside it must tell.
+    let blanked = written == 0
+        && hit_key
+        && shows_hit_key(tab, repair, seen)
+        && agreement(tab, repair, seen) > 0;
     // A row that had no key has hardly been given one by a person while nothing else in it tells that it is the same.
     let named = !hit_key && bore(tab, repair).is_none() && seen.key(tab).is_some();
     let marked = marker_in(seen.cells.iter()).is_some();
     let named_anew = named && !marked && agreement(tab, repair, seen) == 0;
     repair.readd.is_none()
         && matches!(repair.row, RowIdentity::Content(_))
-        && there > 0
-        && enough
+        && (there > 0 && enough || blanked)
         && !named_anew
         && !is_known(tab, repair, seen)
 }
