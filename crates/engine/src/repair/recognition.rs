@@ -360,8 +360,11 @@ pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     let hit_key = repair.cells.iter().any(|cell| is_of_key(tab, cell));
     let enough = match (!hit_key, shows_hit_key(tab, repair, seen)) {
         (true, _) => there * 2 >= written,
-        // A single value may stand in any row.
-        (false, true) if written == 1 => !is_another(tab, repair, seen),
+        // A single value may stand in any row, unless it is a marker.
+        (false, true) if written == 1 => {
+            marker_in(repair.cells.iter().map(|cell| &cell.wrong)).is_some()
+                || !is_another(tab, repair, seen)
+        }
         // What is to be blank is like no row.
         (false, true) => {
             there * 2 >= written || !is_addition(repair) && !is_stranger(tab, repair, seen)
