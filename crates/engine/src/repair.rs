@@ -6,7 +6,7 @@
 mod recognition;
 mod removed;
 
-use recognition::{NOWHERE, agreement, column_of, is_of_key, restored};
+use recognition::{NOWHERE, agreement, column_of, is_explained, is_of_key, restored};
 pub(crate) use recognition::{Seen, bears_key_of, is_likely, is_row, key_astray, owner, slot};
 use removed::{emptied, fill_unknown, know_removed, laid_out};
 
@@ -220,7 +220,10 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
     let header = tab.names(&found);
     let mut writes: Vec<(RowWrite, RowExpectation)> = Vec::new();
     let mut inserts = Vec::new();
-    for repair in exact_first(tab, image, &header) {
+    let repairs = exact_first(tab, image, &header);
+    let named: Vec<Repair> =
+        repairs.iter().filter(|it| matches!(it.row, RowIdentity::Key(_))).cloned().collect();
+    for repair in repairs {
         if let Some(removed) = &repair.readd {
             let (mut cells, strays) = laid_out(tab, removed, &header);
             plan.lost.extend(fill_unknown(tab, &repair, removed, (&mut cells, &strays), &header));
@@ -228,7 +231,7 @@ pub(crate) fn plan_repairs(tab: &mut Tab, image: &TabImage) -> RepairPlan {
             tab.repairs.push(repair);
             continue;
         }
-        let rows = find_rows(tab, (image, &header), &repair, &writes);
+        let rows = find_rows(tab, (image, &header), (&repair, &named), &writes);
         if let (true, Some(removed)) = (rows.is_empty(), emptied(tab, &repair)) {
             // An empty row at the end of a tab cannot be told from none.
             inserts.push((laid_out(tab, &removed, &header).0, repair.row.clone()));
@@ -430,7 +433,7 @@ fn padded(row: &[Cell], width: u32) -> Vec<Cell> {
 fn find_rows(
     tab: &Tab,
     (image, header): (&TabImage, &[Cell]),
-    repair: &Repair,
+    (repair, named): (&Repair, &[Repair]),
     writes: &[(RowWrite, RowExpectation)],
 ) -> Vec<(RowIndex, Vec<Cell>)> {
     let first = tab.spec.header_row.0 + 1;
@@ -438,6 +441,7 @@ fn find_rows(
     let rows: Vec<(RowIndex, Vec<Cell>)> = rows
         .filter(|(row, _)| writes.iter().all(|(write, _)| write.row != *row))
         .map(|(row, offset)| (row, whole_row(image, offset)))
+        .filter(|(_, cells)| !is_explained(tab, named, repair, Seen { header, cells }))
         .collect();
     let hits = |cells: &[Cell]| {
         let still = |cell: &&RepairCell| {

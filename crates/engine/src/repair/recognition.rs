@@ -283,6 +283,21 @@ pub(crate) fn bears_key_of(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
     matches!(&repair.row, RowIdentity::Key(key) if seen.shown_key(tab).as_ref() == Some(key))
 }
 
+/// Whether the row bears the key of one of these `repairs`, and holds all that was written there by mistake: no other repair explains it better,
+/// unless a key was hit.
+pub(super) fn is_explained(tab: &Tab, repairs: &[Repair], repair: &Repair, seen: Seen<'_>) -> bool {
+    let explains = |other: &Repair| {
+        let before = restored(tab, other, seen);
+        other.readd.is_none()
+            && bears_key_of(tab, other, seen)
+            && before.whole
+            && before.written > 0
+    };
+    matches!(repair.row, RowIdentity::Content(_))
+        && !repair.cells.iter().any(|cell| is_of_key(tab, cell))
+        && repairs.iter().any(explains)
+}
+
 /// Which of these `repairs` is of a row beyond doubt. What still holds all that we wrote is that row, whatever key it seems to bear because of it.
 pub(crate) fn owner(tab: &Tab, repairs: &[Repair], seen: Seen<'_>) -> Option<usize> {
     let by = |content: bool| {
@@ -290,6 +305,7 @@ pub(crate) fn owner(tab: &Tab, repairs: &[Repair], seen: Seen<'_>) -> Option<usi
             repair.readd.is_none()
                 && matches!(repair.row, RowIdentity::Content(_)) == content
                 && is_row(tab, repair, seen)
+                && !is_explained(tab, repairs, repair, seen)
         };
         let owners = repairs.iter().enumerate().rev().filter(|(_, repair)| row(repair));
         owners.max_by_key(|(_, repair)| restored(tab, repair, seen).there).map(|(place, _)| place)
