@@ -381,9 +381,11 @@ pub(crate) fn is_likely(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> bool {
             marker_in(repair.cells.iter().map(|cell| &cell.wrong)).is_some()
                 || !is_another(tab, repair, seen)
         }
-        // What is to be blank is like no row.
+        // What is to be blank is like no row, unless all of its key is ours.
         (false, true) => {
-            there * 2 >= written || !is_addition(repair) && !is_stranger(tab, repair, seen)
+            let known = !is_addition(repair)
+                || tab.spec.key.iter().all(|column| is_hit(tab, repair, *column));
+            there * 2 >= written || known && !is_stranger(tab, repair, seen)
         }
         (false, false) => there * 2 > written,
     };
