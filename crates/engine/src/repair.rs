@@ -289,7 +289,10 @@ fn with_words_astray(
     let Some(key) = key_astray(tab, repair, seen) else { return repair.cells.clone() };
     let taken = |cell: &RepairCell| {
         let mut cell = cell.clone();
-        let there = column_of(tab, seen, &cell).map(|column| cell_at(seen.cells, column));
+        // Under another header stands what may be anybody's.
+        let place = column_of(tab, seen, &cell)
+            .filter(|column| cell_at(seen.header, *column) == cell.header);
+        let there = place.map(|column| cell_at(seen.cells, column));
         let typed = there.filter(|there| *there != cell.wrong && *there != cell.right);
         if let Some(typed) = typed {
             lost.extend(meant_for(tab, &key, &cell, &typed));
