@@ -154,7 +154,7 @@ impl<'a> Evidence<'a> {
         let known = word.row.parse::<u64>().is_ok();
         let right = |id: &str| !known || word.row == id || self.stood_in(word, id);
         if let Some(line) = became.first() {
-            if line.column != word.column || !(right(&line.id) || self.was_blank(word, line)) {
+            if line.column != word.column || !right(&line.id) {
                 return Err(format!(
                     "applied somewhere else: {line:?}\n{}",
                     self.story(&word.row, word.column)
@@ -253,16 +253,6 @@ impl<'a> Evidence<'a> {
             under = &before.over;
         }
         false
-    }
-
-    /// Whether the word was typed into a blank row that showed a key astray, and became a new row: the row with that key never had this cell empty.
-    fn was_blank(&self, word: &Typed, line: &Line) -> bool {
-        let mut cell = self.account.iter().filter(|line| {
-            line.id == word.row && line.column == word.column && line.act != Act::Removed
-        });
-        let full = cell.next().is_some_and(|line| !line.became.is_empty());
-        let new = line.act == Act::Made && line.by_the_product;
-        word.over.is_empty() && new && full && cell.all(|line| !line.became.is_empty())
     }
 
     /// A value that stood in the tab, and those that it was typed over, downwards.
