@@ -237,7 +237,7 @@ fn hit(
         if let Some(slot) = work.columns.get(place).and_then(|column| slot(&mut after, *column)) {
             slot.clone_from(written);
         }
-        let asked = !typed_over && tab.reverts.remove(&(key.clone(), *column));
+        let asked = !typed_over && tab.reverts.done(key, *column, found);
         overrule(tab, out, key, (place, found, written), asked);
         changed.push((*column, Some(found.clone()), written.clone()));
         agreed.push(place);

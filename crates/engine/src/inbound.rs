@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     base::BaseRow,
     cell::Cell,
+    coalescer::Target,
     conflict::{ConflictKind, Outcome},
     history::{Changed, RowEvent},
     intent::{Intent, Readback, RowIntent, RowWork, Stage},
@@ -14,6 +15,7 @@ use crate::{
     open::WHOLE_ROW,
     planner::{Finding, verdict},
     recognise::incomplete,
+    render::row_key,
     state::{Claim, Marker, RowKey, StoreStep},
     tab::Tab,
     typed::value,
@@ -327,7 +329,14 @@ fn rename(tab: &mut Tab, out: &mut Settled, shown: &RowKey, key: &RowKey, row: &
         out.steps.push(StoreStep::Claim(tab.spec.table, marker, claim));
         out.steps.extend(forget_old_claims(tab));
     }
-    tab.aliases.insert(shown.clone(), key.clone());
+    let typed = |place: &usize| row.sheet.iter().find(|(at, _)| usize::from(*at) == *place);
+    let typed: Vec<&Cell> = tab.spec.key.iter().filter_map(typed).map(|(_, cell)| cell).collect();
+    // A row whose key somebody changed shows its new one: the old one may be another row's by now.
+    if row_key(typed.into_iter()).as_ref() == Some(key) {
+        tab.aliases.remove(key);
+    } else {
+        tab.aliases.insert(shown.clone(), key.clone());
+    }
     tab.index.rename(shown, key);
     if let Some(cells) = tab.drift.remove(shown) {
         tab.drift.insert(key.clone(), cells);
@@ -335,9 +344,14 @@ fn rename(tab: &mut Tab, out: &mut Settled, shown: &RowKey, key: &RowKey, row: &
     if let Some(mark) = tab.edits.remove(shown) {
         tab.edits.insert(key.clone(), mark);
     }
-    if tab.pending.get(shown).is_some() {
-        tab.pending.forget(shown);
-        out.steps.push(StoreStep::Settled(tab.spec.table, shown.clone()));
+    match tab.pending.get(shown) {
+        Some(Target::Known(None)) => {
+            tab.pending.forget(shown);
+            out.steps.push(StoreStep::Settled(tab.spec.table, shown.clone()));
+        }
+        // The database has a row with the old key again, which is still to be shown.
+        Some(_) => tab.pending.wake(shown),
+        None => {}
     }
 }
 

@@ -34,6 +34,7 @@ mod recognise;
 pub mod recording;
 pub mod render;
 mod repair;
+mod reverts;
 pub mod state;
 mod strays;
 mod survey;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     base::BaseRow,
-    batch::{ColumnIndex, RowIndex, TabImage, TabRead},
+    batch::{ColumnIndex, TabImage, TabRead},
     brake::Gone,
     cell::Cell,
     change::RowChange,
@@ -21,6 +21,7 @@ use crate::{
     notes::Notes,
     open::{OpenConflicts, WHOLE_ROW},
     render::row_key,
+    reverts::Reverts,
     state::{Adoption, Claim, Marker, PendingRow, Repair, RowKey, StoreStep, TableState},
     strays::Strays,
     survey::is_named,
@@ -132,10 +133,8 @@ pub(crate) struct Tab {
     pub(crate) touched: BTreeSet<RowKey>,
     /// Somebody asked for a look while one was under way, which may have come too early.
     pub(crate) again: bool,
-    /// Cells that a person wants to be as the database has them.
-    pub(crate) reverts: BTreeSet<(RowKey, u16)>,
-    /// The same by their place, until it was read which rows these are.
-    pub(crate) asked: Vec<(RowIndex, u16)>,
+    /// Cells that people want to be as the database has them.
+    pub(crate) reverts: Reverts,
     /// Notes on its cells.
     pub(crate) notes: Notes,
     /// The first part of a tab that is read in two.
@@ -178,8 +177,7 @@ impl Tab {
             paused: false,
             touched: BTreeSet::new(),
             again: false,
-            reverts: BTreeSet::new(),
-            asked: Vec::new(),
+            reverts: Reverts::default(),
             notes: Notes::default(),
             #[cfg(feature = "mutants")]
             torn: None,
@@ -426,7 +424,7 @@ impl Tab {
         self.due.remove(key);
         self.gone.came_back(key);
         self.aliases.retain(|_, meant| meant != key);
-        self.reverts.retain(|(row, _)| row != key);
+        self.reverts.forget(key);
         let mut steps = Vec::new();
         if self.base.remove(key).is_some() {
             steps.push(StoreStep::BaseGone(self.spec.table, key.clone()));
@@ -443,8 +441,9 @@ impl Tab {
         if self.base.get(key).is_some_and(|base| base.is_sheet(&cells)) {
             self.drift.remove(key);
             self.edits.remove(key);
-            self.reverts.retain(|(row, _)| row != key);
+            self.reverts.forget(key);
         } else {
+            self.reverts.see(key, &cells);
             self.drift.insert(key.clone(), cells);
         }
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use sheetwire_engine::{
     batch::{Batch, ReadFailure, TabRead, TabsImage, WriteOutcome},
+    change::TableId,
     door::{Action, Input},
     intent::{CommitOutcome, PrepareOutcome},
 };
@@ -176,6 +177,9 @@ impl World {
 
     fn read(&mut self, spreadsheet: String, reads: &[TabRead]) -> Input {
         let answer = self.fallible(|world| world.book(&spreadsheet).read(reads));
+        for table in 0..3 {
+            self.give_up(TableId(table));
+        }
         let gone = ReadFailure::TabGone { sheet_id: reads[0].sheet_id };
         let answer: Result<TabsImage, ReadFailure> = answer.and_then(|images| images.ok_or(gone));
         Input::TabsRead { spreadsheet, answer }

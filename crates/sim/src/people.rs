@@ -55,6 +55,8 @@ pub enum Ring {
     Rows(RowIndex, u32),
     /// Something changed, nobody knows where.
     Structure,
+    /// The database's value is wanted in this cell: row, and index of the mapped column.
+    Revert(RowIndex, u16),
 }
 
 /// A person at one tab.
@@ -96,9 +98,11 @@ enum Act {
     Duplicate,
     TakeBack,
     Resolve,
+    Formula,
+    Revert,
 }
 
-const USUAL: [(usize, Act); 14] = [
+const USUAL: [(usize, Act); 16] = [
     (26, Act::Edit),
     (12, Act::Sort),
     (7, Act::MoveRow),
@@ -113,6 +117,8 @@ const USUAL: [(usize, Act); 14] = [
     (2, Act::MoveColumn),
     (1, Act::RenameHeader),
     (3, Act::Resolve),
+    (4, Act::Formula),
+    (3, Act::Revert),
 ];
 
 const WILD: [(usize, Act); 6] = [
@@ -209,6 +215,8 @@ impl Person<'_> {
             Act::Duplicate => self.duplicate(columns),
             Act::TakeBack => self.take_back(columns),
             Act::Resolve => self.resolve(columns),
+            Act::Formula => self.type_formula(columns),
+            Act::Revert => self.revert(columns),
         }
     }
 
@@ -332,6 +340,32 @@ impl Person<'_> {
             self.tab.set(row, columns[2], &number(parent));
         }
         Self::ring(row, count)
+    }
+
+    /// Types a formula that comes to a word.
+    fn type_formula(&mut self, columns: &[usize]) -> Option<Ring> {
+        let row = self.some_keyed(columns)?;
+        let wordy = self.wordy();
+        let column = wordy[self.tape.below(wordy.len())];
+        let word = self.say(columns, row, Some(column));
+        if let Some(text) = of_cell(&word) {
+            let formula = Cell::Formula { text: format!("=\"{text}\"").into(), value: word.into() };
+            self.tab.set(row, columns[column], &formula);
+        }
+        Self::ring(row, 1)
+    }
+
+    /// Wants the database's value in a cell, as the menu offers it.
+    fn revert(&mut self, columns: &[usize]) -> Option<Ring> {
+        let row = self.some_keyed(columns)?;
+        let wordy = self.wordy();
+        let column = wordy[self.tape.below(wordy.len())];
+        if self.tape.percent(70) {
+            let cell = self.say(columns, row, Some(column));
+            self.tab.set(row, columns[column], &cell);
+        }
+        let (row, column) = (u32::try_from(row).ok()?, u16::try_from(column).ok()?);
+        Some(Ring::Revert(RowIndex(row), column))
     }
 
     fn clear(&mut self, columns: &[usize]) -> Option<Ring> {

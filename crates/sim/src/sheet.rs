@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sheets_emulator::model::{
     cell::{Cell as GridCell, Entered},
+    formula::{Expr, Formula},
     grid::Sheet,
     shift::{Axis, Move},
 };
@@ -59,7 +60,9 @@ pub fn to_grid(cell: &Cell) -> GridCell {
         Cell::Number(number) => Some(Entered::Number(*number)),
         Cell::Text(text) => Some(Entered::Text(text.clone())),
         Cell::Bool(value) => Some(Entered::Bool(*value)),
-        Cell::Formula { .. } => unreachable!("no formula is written in these worlds"),
+        Cell::Formula { text, .. } => {
+            Some(Entered::Formula(Box::new(Formula::parse(text, &|_| None))))
+        }
     };
     GridCell { entered, extra: None }
 }
@@ -71,7 +74,14 @@ pub fn of_grid(cell: &GridCell) -> Cell {
         Some(Entered::Number(number)) => Cell::Number(*number),
         Some(Entered::Text(text)) => Cell::Text(text.clone()),
         Some(Entered::Bool(value)) => Cell::Bool(*value),
-        Some(Entered::Formula(_)) => unreachable!("nobody writes formulas in these worlds"),
+        Some(Entered::Formula(formula)) => Cell::Formula {
+            text: formula.text(&|_| None).into(),
+            // People write only formulas that are a text by themselves: what one comes to does not hang on where it stands.
+            value: Box::new(match formula.expr() {
+                Expr::Text(text) => Cell::text(text.as_str()),
+                _ => Cell::Empty,
+            }),
+        },
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What ought to happen in any [`SEEDS`] worlds.
-pub const SOMETIMES: [&str; 13] = [
+pub const SOMETIMES: [&str; 14] = [
     "misdirected",
     "in-window edit",
     "fence refused",
@@ -27,6 +27,7 @@ pub const SOMETIMES: [&str; 13] = [
     "key fix",
     "held",
     "split brain",
+    "revert",
 ];
 
 /// In fewer worlds something may be missing by chance.

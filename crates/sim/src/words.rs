@@ -97,7 +97,7 @@ impl Words {
 
 /// The value in a cell, where there is one.
 pub fn of_cell(cell: &Cell) -> Option<&str> {
-    match cell {
+    match cell.look() {
         Cell::Text(text) if Words::number(text).is_some() => Some(text),
         _ => None,
     }

@@ -91,6 +91,8 @@ pub struct World {
     pub forked: bool,
     /// What processes that were sent away had in their conflict logs.
     pub buried: Vec<sheetwire_engine::conflict::ConflictRecord>,
+    /// Cells in which people want the database's value, and at which no engine has looked since.
+    pub reverts: Vec<sheets::Wanted>,
     /// Conflicts that a person decided.
     pub decided: Vec<u64>,
     /// Tables of which a person did not let go what was held back: what people had emptied there is put back.
@@ -140,6 +142,7 @@ impl World {
             amnesia: false,
             forked: false,
             buried: Vec::new(),
+            reverts: Vec::new(),
             decided: Vec::new(),
             rejected: std::collections::BTreeSet::new(),
             takeover: false,

@@ -201,7 +201,7 @@ impl Engine {
         if !tab.stale {
             tab.stale = !take_part(tab, image, rows, (sequence, &mark));
             if !tab.stale {
-                self.put_back_asked(index, Some(rows));
+                self.put_back_asked(index);
             }
         }
     }
@@ -233,7 +233,7 @@ impl Engine {
                 if let (true, Some(book)) = (found.active, self.book_with(index)) {
                     self.is_worked_in(book, now);
                 }
-                self.put_back_asked(index, None);
+                self.put_back_asked(index);
             }
             Err(reason) => {
                 tab.stale = false;

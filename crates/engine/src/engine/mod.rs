@@ -32,6 +32,7 @@ use crate::{
     pacer::{Budget, Class, Pacer},
     planner::BatchLimits,
     position::Position,
+    reverts::Reverts,
     state::{Image, RowKey, StoreStep, TableState},
     tab::{ChunkWindow, Tab, TabSpec},
     time::Moment,
@@ -478,7 +479,7 @@ impl Engine {
         tab.chunk = None;
         tab.due.clear();
         tab.touched.clear();
-        tab.asked.clear();
+        tab.reverts = Reverts::default();
         let keys: Vec<RowKey> = tab.pending.keys().cloned().collect();
         for key in &keys {
             tab.pending.forget(key);

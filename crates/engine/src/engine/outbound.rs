@@ -203,6 +203,9 @@ impl Engine {
             return None;
         }
         let bells = self.take_bells(index);
+        for tab in &self.books[index].tabs {
+            self.tabs[*tab].reverts.not_read();
+        }
         let mut reads = Vec::new();
         let (mut tabs, mut parts) = (Vec::new(), Vec::new());
         for (tab, rows, mark) in bells {
@@ -213,6 +216,7 @@ impl Engine {
             }
             let columns = Some(one.geometry.columns.clone());
             reads.push(TabRead { rows: Some(rows), columns, ..one.read(true) });
+            self.tabs[tab].reverts.look(Some(rows));
             tabs.push(tab);
             parts.push((rows, mark));
         }
@@ -303,6 +307,8 @@ impl Engine {
             book.bells.retain(|bell| bell.sheet_id.is_some_and(|id| !read.contains(&id)));
             for tab in &tabs {
                 self.tabs[*tab].again = false;
+                self.tabs[*tab].reverts.not_read();
+                self.tabs[*tab].reverts.look(None);
             }
         }
         book.phase = Phase::Reading { what, tabs };

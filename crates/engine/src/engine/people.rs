@@ -19,8 +19,6 @@ use crate::{
 const BELLS_MAX: usize = 32;
 /// More rows than this behind one doorbell, and the tab is read whole.
 const BELL_ROWS_MAX: u32 = 500;
-/// Cells of a tab that wait to be put back, at most.
-const REVERTS_MAX: usize = 64;
 /// After a doorbell the spreadsheet counts as being worked in for so long.
 const ACTIVE_FOR: Duration = Duration::from_mins(2);
 
@@ -112,27 +110,32 @@ impl Engine {
     pub(super) fn on_revert(&mut self, table: TableId, row: RowIndex, column: u16, now: Moment) {
         let at_us = self.wall_clock(now);
         let Some(tab) = self.tab_mut(table) else { return };
-        if tab.set_aside() || tab.geometry.missing || tab.asked.len() >= REVERTS_MAX {
+        if tab.set_aside() || tab.geometry.missing || !tab.reverts.ask(row, column) {
             return;
         }
-        tab.asked.push((row, column));
         let (spreadsheet, sheet_id) = (tab.spec.spreadsheet.clone(), tab.geometry.sheet_id);
         let bell =
             Bell { spreadsheet, sheet_id: Some(sheet_id), rows: Some((row, 1)), who: None, at_us };
         self.on_bell(bell, now);
     }
 
-    /// The rows of cells that shall be put back are known now; all of the tab's, or those among the rows that were read.
-    pub(super) fn put_back_asked(&mut self, place: usize, read: Option<(RowIndex, u32)>) {
-        let is_read =
-            |row: RowIndex| read.is_none_or(|(from, count)| row >= from && row.0 - from.0 < count);
+    /// The rows of cells that shall be put back are known now.
+    pub(super) fn put_back_asked(&mut self, place: usize) {
+        // While a batch is in doubt, a cell may show what it was to be.
+        let sure = self.book_with(place).is_some_and(|book| self.books[book].recover.is_none());
         let tab = &mut self.tabs[place];
-        let (cells, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut tab.asked).into_iter().partition(|(row, _)| is_read(*row));
-        tab.asked = later;
-        for (row, column) in cells {
+        for key in tab.reverts.rows() {
+            if let (true, Some(cells)) = (sure, tab.sheet_view(&key)) {
+                tab.reverts.see(&key, &cells);
+            }
+        }
+        for (row, column) in self.tabs[place].reverts.take() {
             let tab = &self.tabs[place];
             let Some(key) = tab.index.key_at(row).cloned() else { continue };
+            let seen = tab.sheet_view(&key);
+            let Some(holds) = seen.and_then(|row| row.get(usize::from(column)).cloned()) else {
+                continue;
+            };
             let view = tab.database_view(&key).flatten();
             let differs = match verdict(tab, &key, view.as_deref()) {
                 RowVerdict::Cells(cells) => matches!(
@@ -144,7 +147,7 @@ impl Engine {
             if differs {
                 self.sequence += 1;
                 let tab = &mut self.tabs[place];
-                tab.reverts.insert((key.clone(), column));
+                tab.reverts.want(key.clone(), column, holds);
                 tab.pending.wake(&key);
                 tab.touch(&key, self.sequence);
             }

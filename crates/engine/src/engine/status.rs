@@ -83,6 +83,9 @@ pub struct TabStatus {
     pub strays: usize,
     /// Rows about which the log has not caught up with us.
     pub windows: usize,
+    /// Cells that people want back, and of which is not read yet which rows they are.
+    #[serde(default)]
+    pub asked: usize,
     /// A person stopped the table.
     pub paused: bool,
     /// Whether the sheet may change the database.
@@ -163,6 +166,7 @@ fn of_tab(tab: &Tab) -> TabStatus {
         unnoted: tab.notes.withheld().take(UNNOTED_MAX).collect(),
         strays: tab.strays.len(),
         windows: tab.windows.len(),
+        asked: tab.reverts.asked(),
         paused: tab.paused,
         inbound: tab.is_inbound(),
     }

@@ -109,14 +109,14 @@ pub(super) fn apply_decisions(tab: &Tab, key: &RowKey, verdict: &mut RowVerdict)
         RowVerdict::Cells(cells) => {
             for (column, cell) in (0..).zip(cells) {
                 match (tab.open.decision(key, column), *cell) {
-                    // A formula stays, and so does the record that says so.
-                    (None, _)
-                    | (_, Verdict::Rest | Verdict::Agree)
-                    | (Some(Side::Sheet), Verdict::Held(Why::Formula)) => {}
+                    (None, _) | (_, Verdict::Rest | Verdict::Agree) => {}
+                    // A formula stays where the sheet may not change the database, and so does the record that says so.
+                    (Some(Side::Sheet), Verdict::Held(Why::Formula))
+                        if !tab.spec.policy.columns[usize::from(column)].inbound => {}
                     (Some(Side::Database), _) => *cell = Verdict::ToSheet(Why::Conflict),
                     (Some(Side::Sheet), _) => *cell = Verdict::ToDatabase(Why::Conflict),
                 }
-                let reverted = tab.reverts.contains(&(key.clone(), column));
+                let reverted = tab.reverts.wants(key, column);
                 if (reverted || tab.gone.is_rejected(key))
                     && matches!(*cell, Verdict::ToDatabase(_) | Verdict::Held(_))
                 {

@@ -30,7 +30,11 @@ pub(super) fn judge(world: &World) -> Verdict {
         let taken = word.author == Author::Person
             && word.key.is_none()
             && record.key.as_ref().is_some_and(|key| deeds.typed_keys.contains(key));
-        if odd || taken || follows_a_decision(world, record) {
+        // What was wanted back is kept on record where the process that was asked is gone.
+        let sheet = record.sheet.as_ref().and_then(of_cell);
+        let given_up =
+            sheet.and_then(|text| world.words.get(text)).is_some_and(|word| word.excused);
+        if odd || taken || given_up || follows_a_decision(world, record) {
             continue;
         }
         untouched(world, record)?;

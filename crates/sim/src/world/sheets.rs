@@ -1,11 +1,20 @@
 //! The sheet's side: people, versions, doorbells.
 
 use super::{World, excuse};
-use crate::people::{Person, Ring};
+use crate::people::{Person, Ring, names};
 use sheetwire_engine::{
-    batch::{Batch, InFlight},
+    batch::{Batch, InFlight, RowIndex},
+    change::TableId,
     door::{Bell, Input},
 };
+
+/// A cell in which a person wants the database's value.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    table: TableId,
+    row: RowIndex,
+    column: u16,
+}
 
 impl World {
     /// A person does something in some tab.
@@ -32,12 +41,44 @@ impl World {
             wild,
         };
         let (done, ring) = person.act();
+        if let Ring::Revert(row, column) = ring {
+            let table = of.spec.table;
+            self.note(|| format!("   person at {title}: {done}"));
+            return self.want_back(table, (row, column));
+        }
         let sheet_id = i32::try_from(tab.grid.id).unwrap_or(0);
         if self.trace.is_some() {
             let shown = self.show(table);
             self.note(|| format!("   person at {title}: {done}\n{shown}"));
         }
         self.ring(&id, sheet_id, ring);
+    }
+
+    /// Somebody wants the database's value in a cell: what stands in that place until the engine has looked is given up.
+    fn want_back(&mut self, table: TableId, (row, column): (RowIndex, u16)) {
+        self.count("revert");
+        self.reverts.push(Wanted { table, row, column });
+        // The script in the sheet knows one address.
+        self.tell(0, Input::Revert { table, row, column });
+        self.give_up(table);
+    }
+
+    /// What stands now where the engine that was asked has still to look which row it is.
+    pub(crate) fn give_up(&mut self, table: TableId) {
+        if !self.reverts.iter().any(|wanted| wanted.table == table) {
+            return;
+        }
+        let status = self.processes[0].engine.status();
+        let waits = status.tables.iter().any(|tab| tab.table == table && tab.asked > 0);
+        self.reverts.retain(|wanted| waits || wanted.table != table);
+        let spec = &self.db.tables[usize::from(table.0)].spec;
+        let book = self.books.iter().find(|book| book.id == spec.spreadsheet);
+        let Some(tab) = book.and_then(|book| book.tab(&spec.title)) else { return };
+        let Some(columns) = tab.mapped(spec.header_row, &names(spec)) else { return };
+        for wanted in self.reverts.iter().filter(|wanted| wanted.table == table) {
+            let row = usize::try_from(wanted.row.0).unwrap_or(usize::MAX);
+            self.words.excuse(&tab.at(row, columns[usize::from(wanted.column)]));
+        }
     }
 
     /// Somebody deletes the journal, or restores an older version.
@@ -105,7 +146,7 @@ impl World {
 
     pub(super) fn ring(&mut self, id: &str, sheet_id: i32, ring: Ring) {
         let rows = match ring {
-            Ring::Silent => return,
+            Ring::Silent | Ring::Revert(..) => return,
             Ring::Rows(row, count) => Some((row, count)),
             Ring::Structure => None,
         };
