@@ -89,6 +89,8 @@ struct Prepared {
     /// What each row shows in the sheet.
     shown: Vec<RowKey>,
     changes: Vec<RowChange>,
+    /// Rows that were read to be changed: locked even where they were that way already.
+    locked: Vec<RowKey>,
 }
 
 /// What an engine's write did to the database, for the checkers.
@@ -362,7 +364,8 @@ impl Database {
         let open = self.session.as_ref().and_then(|session| session.open.as_ref());
         open.is_some_and(|open| {
             let of = &self.tables[table];
-            open.table == table && open.changes.iter().any(|change| of.named(&change.key) == *key)
+            let changed = |change: &RowChange| of.named(&change.key) == *key;
+            open.table == table && (open.locked.contains(key) || open.changes.iter().any(changed))
         })
     }
 

@@ -176,7 +176,21 @@ impl World {
     }
 
     fn read(&mut self, spreadsheet: String, reads: &[TabRead]) -> Input {
-        let answer = self.fallible(|world| world.book(&spreadsheet).read(reads));
+        let fails = self.tape.percent(self.options.faults.read_fails);
+        let trouble = if fails { Some(self.tape.below(200)) } else { None };
+        let book = self.book(&spreadsheet);
+        let answer = match trouble {
+            None => Ok(book.read(reads)),
+            Some(0..50) => Err(ReadFailure::Transient { reason: "a passing fault".into() }),
+            Some(50..100) => Err(ReadFailure::Throttled),
+            // It tells of an earlier moment.
+            Some(late) => {
+                let place = book.before.len().checked_sub(1 + late % 3);
+                let image = place.map_or(&book.now, |place| &book.before[place]).read(reads);
+                self.count("stale read");
+                Ok(image)
+            }
+        };
         for table in 0..3 {
             self.give_up(TableId(table));
         }
@@ -226,6 +240,9 @@ impl World {
         self.name_removed(batch);
         let book = self.books.iter_mut().find(|book| book.id == batch.spreadsheet);
         let book = book.expect("there are two spreadsheets");
+        if self.options.faults.read_fails > 0 {
+            book.is_about_to_change();
+        }
         let outcome = book.apply(batch);
         let burn = batch.id.0.ends_with("-burn");
         match &outcome {

@@ -69,6 +69,10 @@ pub fn live(tape: Tape, plan: Plan, keep: Keep) -> Story {
         Ok(verdict) => verdict.err(),
         Err(panic) => Some(words_of(&*panic)),
     };
+    if failure.is_some() {
+        let status = world.processes.first().map(|one| one.engine.status());
+        world.note(|| format!("   status: {status:?}"));
+    }
     Story {
         failure,
         counters: world.counters,

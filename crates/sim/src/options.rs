@@ -20,8 +20,6 @@ pub struct Faults {
     pub server_crash: usize,
     /// The store refuses a write: the process stops.
     pub store_refuses: usize,
-    /// The store cannot be read at a start: it is moved away, and the spreadsheets are taken over.
-    pub store_lost: usize,
     /// Applied, but the answer is lost.
     pub answer_lost: usize,
     /// Never applied, and the answer is lost.
@@ -32,10 +30,8 @@ pub struct Faults {
     pub throttled: usize,
     /// Refused before it left.
     pub not_sent: usize,
-    /// A read fails.
+    /// A read fails, or tells of an earlier moment.
     pub read_fails: usize,
-    /// A read of an earlier moment.
-    pub read_stale: usize,
     /// A transaction cannot be prepared now: deadlock, lock wait, read-only.
     pub not_now: usize,
     /// The answer to a commit is lost.
@@ -48,7 +44,7 @@ pub struct Faults {
     pub stream_breaks: usize,
     /// A person deletes the journal, or restores an older version of the spreadsheet; per mille of people's acts.
     pub journal: usize,
-    /// An operator stops a table, lets it go on, repairs it or has it looked at; per mille of the steps.
+    /// An operator stops a table, lets it go on, repairs it, has it looked at, or has to move a damaged store away; per mille of the steps.
     pub operator: usize,
     /// A second process runs on a copy of the store; per mille of the steps.
     pub split: usize,
@@ -175,14 +171,12 @@ impl Faults {
             crash: knob(25),
             server_crash: knob(8),
             store_refuses: knob(2),
-            store_lost: 0,
             answer_lost: knob(25),
             batch_lost: knob(20),
             batch_late: knob(20),
             throttled: knob(12),
             not_sent: knob(12),
             read_fails: knob(12),
-            read_stale: 0,
             not_now: knob(30),
             commit_lost: knob(70),
             bells: knob(60),

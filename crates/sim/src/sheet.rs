@@ -1,6 +1,6 @@
 //! The model spreadsheet: the emulator's own grid, with fence and journal, and batches applied to it whole or not at all.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use sheets_emulator::model::{
     cell::{Cell as GridCell, Entered},
@@ -51,6 +51,8 @@ pub struct Spreadsheet {
     pub now: Moment,
     /// Some earlier versions.
     pub history: Vec<Moment>,
+    /// As it was before the last changes; kept only where a read may tell of it.
+    pub before: VecDeque<Moment>,
 }
 
 /// A cell of ours as one of the emulator's.
@@ -293,10 +295,22 @@ impl Tab {
     }
 }
 
+impl Moment {
+    /// Parts of tabs; `None` where one is gone.
+    pub fn read(&self, reads: &[TabRead]) -> Option<TabsImage> {
+        let tab = |read: &TabRead| {
+            let id = i64::from(read.sheet_id);
+            self.tabs.iter().find(|tab| tab.grid.id == id).map(|tab| tab.read(read))
+        };
+        let tabs: Option<Vec<TabImage>> = reads.iter().map(tab).collect();
+        Some(TabsImage { fence: self.fence, tabs: tabs? })
+    }
+}
+
 impl Spreadsheet {
     /// An empty one.
     pub fn new(id: &str) -> Self {
-        Self { id: id.into(), now: Moment::default(), history: Vec::new() }
+        Self { id: id.into(), now: Moment::default(), history: Vec::new(), before: VecDeque::new() }
     }
 
     /// A tab by its title.
@@ -307,6 +321,15 @@ impl Spreadsheet {
     /// A tab by its title, to be changed.
     pub fn tab_mut(&mut self, title: &str) -> Option<&mut Tab> {
         self.now.tabs.iter_mut().find(|tab| tab.grid.title == title).map(Arc::make_mut)
+    }
+
+    /// Keeps the present for a read that comes too late.
+    pub fn is_about_to_change(&mut self) {
+        const KEPT: usize = 3;
+        if self.before.len() == KEPT {
+            self.before.pop_front();
+        }
+        self.before.push_back(self.now.clone());
     }
 
     /// Keeps the present for the version history.
@@ -333,12 +356,7 @@ impl Spreadsheet {
 
     /// Parts of tabs; `None` where one is gone.
     pub fn read(&self, reads: &[TabRead]) -> Option<TabsImage> {
-        let tab = |read: &TabRead| {
-            let id = i64::from(read.sheet_id);
-            self.now.tabs.iter().find(|tab| tab.grid.id == id).map(|tab| tab.read(read))
-        };
-        let tabs: Option<Vec<TabImage>> = reads.iter().map(tab).collect();
-        Some(TabsImage { fence: self.now.fence, tabs: tabs? })
+        self.now.read(reads)
     }
 
     /// The journal.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What ought to happen in any [`SEEDS`] worlds.
-pub const SOMETIMES: [&str; 14] = [
+pub const SOMETIMES: [&str; 16] = [
     "misdirected",
     "in-window edit",
     "fence refused",
@@ -28,6 +28,8 @@ pub const SOMETIMES: [&str; 14] = [
     "held",
     "split brain",
     "revert",
+    "stale read",
+    "store lost",
 ];
 
 /// In fewer worlds something may be missing by chance.

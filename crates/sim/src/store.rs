@@ -18,6 +18,8 @@ type Address = (TableId, RowKey);
 /// One store.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
+    /// How many stores there were before it in this world.
+    pub number: u32,
     /// Position of the source.
     pub position: Option<Position>,
     /// Pending rows.
@@ -46,6 +48,12 @@ pub struct Store {
 }
 
 impl Store {
+    /// An empty one, under another identity.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { number: self.number + 1, ..Self::default() }
+    }
+
     /// All or none of the steps, in order.
     pub fn apply(&mut self, steps: &[StoreStep]) {
         for step in steps.iter().cloned() {

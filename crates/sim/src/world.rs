@@ -171,7 +171,13 @@ impl World {
         let specs = self.db.tables.iter().map(|table| adopting(table.spec.clone())).collect();
         let from = store.position.as_ref().map(|position| self.db.consumed(position));
         settings.started_at_us = START_US;
-        settings.takeover = self.takeover;
+        settings.instance = instance_of(&store);
+        // An operator who has moved a store away says so until the spreadsheets know the new one.
+        let foreign = |book: &Spreadsheet| {
+            let journal = book.now.journal.as_ref();
+            journal.is_some_and(|journal| journal.header.owner.instance != settings.instance)
+        };
+        settings.takeover = self.takeover || (store.number > 0 && self.books.iter().any(foreign));
         Process {
             engine: Engine::new(settings, specs, store.image()),
             greeted: from.is_some(),
@@ -278,6 +284,7 @@ impl World {
                 self.count("operator adopts");
                 self.adopt = Some(self.tape.pick(&[Side::Database, Side::Sheet]));
                 self.crash(process, "stopped to adopt");
+                self.let_go_on(process);
             }
             Action::Tell(notice) => self.on_notice(notice),
             question => self.ask(process, question),
@@ -307,9 +314,11 @@ impl World {
     }
 
     fn stop(&mut self, process: usize, reason: String) {
-        if self.processes.len() == 1 && self.counters.contains_key("split brain") {
-            // Where the database's lock does not keep them apart, because there is none or a session was lost, two processes may fence each
-            // other away, one in each spreadsheet. The operator takes over.
+        let others =
+            ["split brain", "store lost"].iter().any(|what| self.counters.contains_key(what));
+        if self.processes.len() == 1 && others {
+            // A batch of a process that is gone may come late. And where the database's lock does not keep two processes apart, because there
+            // is none or a session was lost, they may fence each other away, one in each spreadsheet. The operator takes over.
             self.count("taken over");
             self.excuse_journals();
             self.amnesia = true;
@@ -339,27 +348,54 @@ impl World {
             let mut store = gone.store.clone();
             self.orphan(&job, gone.owner, &mut store);
         }
-        self.buried.extend(gone.store.conflicts.iter().cloned());
-        // What it left in doubt its store tells whoever opens it: values that it wrote over, and is not sure of or could not put back any more.
-        let rows = gone.store.intents.values().flat_map(|intent| &intent.rows);
-        let overruled = rows.flat_map(|row| row.overruled.iter().map(|(_, cell)| cell));
-        for cell in overruled.chain(gone.store.put_aside()) {
-            self.words.excuse(cell);
-        }
+        self.keep_in_mind(&gone.store);
     }
 
     /// A process dies and starts again on what was durable.
     pub fn crash(&mut self, process: usize, why: &'static str) {
         self.count(why);
         self.note(|| format!("   process {process}: {}", why.to_uppercase()));
+        let dead = self.die(process);
+        let process_again = self.start(dead.store);
+        self.processes.insert(process, process_again);
+    }
+
+    fn die(&mut self, process: usize) -> Process {
         let mut dead = self.processes.remove(process);
         let end = self.tick + 1 + u64::try_from(self.tape.below(12)).unwrap_or(0);
         for job in std::mem::take(&mut dead.jobs) {
             self.orphan(&job, dead.owner, &mut dead.store);
         }
         self.db.lose_session(dead.owner, end);
-        let process_again = self.start(dead.store);
-        self.processes.insert(process, process_again);
+        dead
+    }
+
+    /// The only process dies, and its store cannot be read any more: an operator moves it away, and starts with an empty one.
+    fn lose_store(&mut self) {
+        self.count("store lost");
+        self.note(|| "   the store is damaged, and moved away".into());
+        let dead = self.die(0);
+        self.keep_in_mind(&dead.store);
+        for book in self.books.iter().filter(|book| dead.store.in_flight.contains_key(&book.id)) {
+            excuse(&mut self.words, book);
+        }
+        // Nobody knows any more what was agreed on, what was claimed, and what was decided.
+        self.amnesia = true;
+        self.forked = true;
+        self.decided.clear();
+        let process = self.start(dead.store.successor());
+        self.processes.push(process);
+    }
+
+    /// What only a store knew that nobody opens any more but to read.
+    fn keep_in_mind(&mut self, store: &Store) {
+        self.buried.extend(store.conflicts.iter().cloned());
+        // What it left in doubt its store tells whoever opens it: values that it wrote over, and is not sure of or could not put back any more.
+        let rows = store.intents.values().flat_map(|intent| &intent.rows);
+        let overruled = rows.flat_map(|row| row.overruled.iter().map(|(_, cell)| cell));
+        for cell in overruled.chain(store.put_aside()) {
+            self.words.excuse(cell);
+        }
     }
 
     /// The database's server dies and is there again at once.
@@ -382,8 +418,9 @@ impl World {
         let number = self.tape.below(3);
         let table = TableId(u16::try_from(number).unwrap_or(0));
         let inbound = self.db.tables[number].spec.policy.inbound;
-        let input = match self.tape.below(4) {
-            0 => Input::Sweep,
+        let input = match self.tape.below(5) {
+            4 if self.processes.len() == 1 => return self.lose_store(),
+            0 | 4 => Input::Sweep,
             1 => Input::Pause { table, paused: true },
             2 => Input::Pause { table, paused: false },
             _ => {
@@ -491,6 +528,11 @@ impl World {
         };
         (0..tab.grid.stored_rows()).map(line).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Identity of a store.
+fn instance_of(store: &Store) -> String {
+    if store.number == 0 { "i".into() } else { format!("i{}", store.number) }
 }
 
 fn excuse(words: &mut Words, book: &Spreadsheet) {

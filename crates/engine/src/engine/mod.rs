@@ -300,7 +300,13 @@ impl Engine {
             return Some(Action::Tell(notice));
         }
         if let Some(reason) = self.stop.clone() {
-            return Some(Action::Stop { reason });
+            // What the last answers told is kept first: nobody else can tell what was written over.
+            if self.store_busy {
+                return None;
+            }
+            self.urgent |= !self.outbox.is_empty();
+            let store = if self.urgent { self.poll_store(now) } else { None };
+            return Some(store.unwrap_or(Action::Stop { reason }));
         }
         if let Some(action) = self.poll_store(now) {
             return Some(action);

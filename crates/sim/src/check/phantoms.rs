@@ -97,7 +97,10 @@ fn judge_value(
         || deeds.copied.contains(&write.key);
     // A second row with the same key, taken away again, gives the first one its old values back.
     let doubled = here && deeds.typed_keys.contains(&write.key);
-    if word.author == Author::App && write.before.is_some() && !(free || doubled || world.forked) {
+    // A read that came late showed what had stood there before: to everybody it looks as if somebody had typed that again.
+    let shown_late = here && world.counters.contains_key("stale read");
+    let known = free || doubled || shown_late || world.forked;
+    if word.author == Author::App && write.before.is_some() && !known {
         return complain("an application wrote it, and nobody typed it");
     }
     // A row that comes back as a whole brings its old values along.
@@ -113,7 +116,8 @@ fn wordless(
     (is_row, shows): (&dyn Fn(u64) -> bool, &dyn Fn(u64) -> bool),
 ) -> Option<&'static str> {
     let deeds = &world.deeds[write.table];
-    if write.before.is_none() || world.amnesia || deeds.repaired {
+    let shown_late = world.counters.contains_key("stale read");
+    if write.before.is_none() || world.amnesia || deeds.repaired || shown_late {
         return None;
     }
     let copied = deeds.copied.contains(&write.key) || deeds.typed_keys.contains(&write.key);

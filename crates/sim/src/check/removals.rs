@@ -16,7 +16,11 @@ pub(super) fn judge(world: &World) -> Verdict {
             .collect();
         let as_new = (world.db.ours.iter())
             .filter(|other| other.table == write.table && other.key == write.key)
-            .any(|other| deeds.removed.contains(&other.shown));
+            .any(|other| {
+                let is =
+                    |row: &u64| deeds.names.get(row).is_some_and(|all| all.contains(&other.shown));
+                deeds.removed.contains(&other.shown) || deeds.removed_rows.iter().any(is)
+            });
         let meant = deeds.removed.contains(&write.key)
             || as_new
             || deeds

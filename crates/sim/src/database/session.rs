@@ -71,9 +71,12 @@ impl Database {
         let table = usize::from(intent.table.0);
         let mut rows = self.rows[table].clone();
         let (mut changes, mut shown) = (Vec::new(), Vec::new());
-        let mut back = Vec::new();
+        let (mut back, mut locked) = (Vec::new(), Vec::new());
         let executed = self.position(self.log.len());
         for (place, row) in intent.rows.iter().enumerate() {
+            if let RowWork::Update { key, .. } | RowWork::Delete { key, .. } = &row.work {
+                locked.push(self.tables[table].named(key));
+            }
             match self.work(table, &mut rows, &row.work) {
                 Ok((change, readback)) => {
                     shown.extend(change.iter().map(|_| row.key.clone()));
@@ -93,7 +96,7 @@ impl Database {
             }
         }
         if let Some(session) = &mut self.session {
-            session.open = Some(Prepared { intent: intent.id, table, shown, changes });
+            session.open = Some(Prepared { intent: intent.id, table, shown, changes, locked });
         }
         PrepareOutcome::Ready(back)
     }

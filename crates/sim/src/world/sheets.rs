@@ -30,6 +30,9 @@ impl World {
         if self.tape.percent(5) {
             book.remember();
         }
+        if self.options.faults.read_fails > 0 {
+            book.is_about_to_change();
+        }
         let Some(tab) = book.tab_mut(&title) else { return };
         let mut person = Person {
             tape: &mut self.tape,
