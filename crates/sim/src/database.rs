@@ -3,7 +3,7 @@
 
 mod session;
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use sheetwire_engine::{
     InboundLimits, TabSpec,
@@ -124,6 +124,8 @@ pub struct Database {
     /// What our writes did.
     pub ours: Vec<OurWrite>,
     gtid: bool,
+    /// Positions that were asked for, by how many transactions they hold.
+    positions: RefCell<Vec<Position>>,
     session: Option<Session>,
 }
 
@@ -254,6 +256,7 @@ impl Database {
             log: Vec::new(),
             ours: Vec::new(),
             gtid: options.gtid,
+            positions: RefCell::default(),
             session: None,
         };
         for table in 0..3 {
@@ -271,6 +274,15 @@ impl Database {
 
     /// The position behind so many transactions.
     pub fn position(&self, consumed: usize) -> Position {
+        let mut positions = self.positions.borrow_mut();
+        while positions.len() <= consumed {
+            let next = self.spell(positions.len());
+            positions.push(next);
+        }
+        positions[consumed].clone()
+    }
+
+    fn spell(&self, consumed: usize) -> Position {
         if self.gtid {
             let uuid = "24bc7850-2c16-11e6-a073-0242ac110001";
             return format!("mysql:{uuid}:1-{}", consumed + 1).parse().expect("a GTID set");
@@ -280,7 +292,9 @@ impl Database {
 
     /// How many transactions a position holds.
     pub fn consumed(&self, position: &Position) -> usize {
-        (0..=self.log.len()).rev().find(|n| self.position(*n) == *position).unwrap_or(0)
+        // Every position that anybody can have was asked for here.
+        let known = self.positions.borrow().iter().rposition(|known| known == position);
+        known.unwrap_or(0).min(self.log.len())
     }
 
     fn fresh_row(&mut self, tape: &mut Tape, table: usize, words: &mut Words) -> Row {

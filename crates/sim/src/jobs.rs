@@ -64,7 +64,15 @@ impl World {
     pub fn work_on(&mut self, process: usize, index: usize) {
         if self.processes[process].jobs[index].answer.is_none() {
             let action = Rc::clone(&self.processes[process].jobs[index].action);
-            let Some(answer) = self.happen(process, &action) else { return };
+            let answer = match &*action {
+                Action::Store { ticket, .. } => {
+                    let ticket = *ticket;
+                    drop(action);
+                    self.save(process, index, ticket)
+                }
+                other => self.happen(process, other),
+            };
+            let Some(answer) = answer else { return };
             self.processes[process].jobs[index].answer = Some(answer);
             if self.tape.percent(40) {
                 return;
@@ -76,17 +84,24 @@ impl World {
         }
     }
 
+    /// Steps become durable, all or none of them.
+    fn save(&mut self, process: usize, index: usize, ticket: u64) -> Option<Input> {
+        if self.tape.per_mille(self.options.faults.store_refuses) {
+            self.crash(process, "store refused");
+            return None;
+        }
+        let one = &mut self.processes[process];
+        // Nobody needs them any more: they are not copied, for there are many.
+        let Some(Action::Store { steps, .. }) = Rc::get_mut(&mut one.jobs[index].action) else {
+            unreachable!("nobody but the job holds what it asks for");
+        };
+        one.store.apply(std::mem::take(steps));
+        self.check_position(process);
+        Some(Input::Stored { ticket })
+    }
+
     fn happen(&mut self, process: usize, action: &Action) -> Option<Input> {
         let answer = match action {
-            Action::Store { ticket, steps } => {
-                if self.tape.per_mille(self.options.faults.store_refuses) {
-                    self.crash(process, "store refused");
-                    return None;
-                }
-                self.processes[process].store.apply(steps);
-                self.check_position(process);
-                Input::Stored { ticket: *ticket }
-            }
             Action::Open { spreadsheet } => {
                 let answer = self.fallible(|world| world.book(spreadsheet).open());
                 Input::Opened { spreadsheet: spreadsheet.clone(), answer }
@@ -134,7 +149,7 @@ impl World {
                 Input::Prepared { intent: intent.id, outcome }
             }
             Action::Commit { intent } => self.commit(process, *intent),
-            Action::Tell(_) | Action::Stop { .. } => return None,
+            Action::Store { .. } | Action::Tell(_) | Action::Stop { .. } => return None,
         };
         Some(answer)
     }
@@ -347,7 +362,7 @@ impl World {
                 1 => self.db.send_commit(owner),
                 _ => {}
             },
-            Action::Store { steps, .. } if self.tape.percent(50) => store.apply(steps),
+            Action::Store { steps, .. } if self.tape.percent(50) => store.apply(steps.clone()),
             _ => {}
         }
     }

@@ -224,20 +224,20 @@ impl Person<'_> {
 
     /// Words in the tab, and whether they stand where they were written: in that very row, or under their key and their header in a row that
     /// we have added again.
-    fn present(&self) -> BTreeMap<String, bool> {
+    fn present(&self) -> BTreeMap<usize, bool> {
         let columns = self.columns();
         let mut words = BTreeMap::new();
         for row in 0..self.tab.grid.stored_rows() {
             let key = columns.as_ref().and_then(|columns| self.key(columns, row));
             for (place, cell) in self.tab.grid.row(row).iter().enumerate() {
-                if let Some(text) = of_cell(&crate::sheet::of_grid(cell)) {
-                    let home = self.words.get(text).is_some_and(|word| {
+                if let Some(number) = crate::sheet::word_of_grid(cell) {
+                    let home = self.words.at(number).is_some_and(|word| {
                         let column = word.column.zip(columns.as_ref());
                         word.row == self.tab.rows[row]
                             || (column.is_some_and(|(at, columns)| columns.get(at) == Some(&place))
                                 && key.as_ref().is_some_and(|k| word.key.as_deref() == Some(&*k.0)))
                     });
-                    *words.entry(text.to_owned()).or_insert(false) |= home;
+                    *words.entry(number).or_insert(false) |= home;
                 }
             }
         }
@@ -245,12 +245,12 @@ impl Person<'_> {
     }
 
     /// What a person removed or typed over is the person's own business from then on, wherever else we have put it.
-    fn withdraw(&mut self, before: BTreeMap<String, bool>) {
+    fn withdraw(&mut self, before: BTreeMap<usize, bool>) {
         let after = self.present();
-        for (text, home) in before {
-            let still = after.get(&text);
+        for (number, home) in before {
+            let still = after.get(&number);
             if (still.is_none() || (home && still == Some(&false)))
-                && let Some(word) = self.words.get_mut(&text)
+                && let Some(word) = self.words.at_mut(number)
             {
                 word.withdrawn |= word.author == Author::Person;
             }

@@ -17,6 +17,8 @@ use sheetwire_engine::{
     mutants::{Mutant, on},
 };
 
+use crate::words::{Words, of_cell};
+
 /// Rows and columns of a new tab.
 const NEW_TAB: (usize, usize) = (24, 6);
 
@@ -84,6 +86,15 @@ pub fn of_grid(cell: &GridCell) -> Cell {
                 _ => Cell::Empty,
             }),
         },
+    }
+}
+
+/// Number of the word in a cell, where there is one.
+pub fn word_of_grid(cell: &GridCell) -> Option<usize> {
+    match &cell.entered {
+        Some(Entered::Text(text)) => Words::number(text),
+        Some(Entered::Formula(_)) => of_cell(&of_grid(cell)).and_then(Words::number),
+        _ => None,
     }
 }
 

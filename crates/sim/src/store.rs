@@ -55,8 +55,8 @@ impl Store {
     }
 
     /// All or none of the steps, in order.
-    pub fn apply(&mut self, steps: &[StoreStep]) {
-        for step in steps.iter().cloned() {
+    pub fn apply(&mut self, steps: impl IntoIterator<Item = StoreStep>) {
+        for step in steps {
             self.apply_one(step);
         }
     }

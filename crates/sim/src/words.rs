@@ -67,6 +67,16 @@ impl Words {
         self.all.get(Self::number(text)?)
     }
 
+    /// The value of this number.
+    pub fn at(&self, number: usize) -> Option<&Word> {
+        self.all.get(number)
+    }
+
+    /// The value of this number, to note something about it.
+    pub fn at_mut(&mut self, number: usize) -> Option<&mut Word> {
+        self.all.get_mut(number)
+    }
+
     /// The value, to note something about it.
     pub fn get_mut(&mut self, text: &str) -> Option<&mut Word> {
         self.all.get_mut(Self::number(text)?)

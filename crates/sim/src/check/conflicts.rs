@@ -98,7 +98,7 @@ fn untouched(world: &World, record: &ConflictRecord) -> Verdict {
     };
     // What an application wrote the log may tell again, after a restart and behind a first copy, while the base is newer already: then the conflict is
     // false, too, but the value that stands in the end is the database's.
-    let is_ours = world.words.iter().nth(base).is_some_and(|(_, w)| w.author == Author::Person);
+    let is_ours = world.words.at(base).is_some_and(|word| word.author == Author::Person);
     let put_back = is_put_back(world, record);
     if (database == base && !put_back) || (database < base && is_ours) {
         return complain("database");

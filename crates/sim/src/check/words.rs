@@ -78,8 +78,7 @@ fn in_database(world: &World, side: &Side<'_>) -> std::collections::BTreeSet<usi
 
 /// What a person wrote beside a row stays beside it, as long as the row is there.
 fn own(world: &World, side: &Side<'_>, number: usize, places: &[(usize, usize)]) -> Verdict {
-    let word = world.words.iter().nth(number).map(|(_, word)| word);
-    let Some(word) = word else { return Ok(()) };
+    let Some(word) = world.words.at(number) else { return Ok(()) };
     let listed = logged(world, side).contains(&number);
     let row_gone = word
         .key
