@@ -65,6 +65,18 @@ pub(crate) enum Reading {
     Parts(Vec<((RowIndex, u32), EditMark)>),
 }
 
+/// What becomes of a spreadsheet that somebody else has kept before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takeover {
+    /// It is left alone.
+    No,
+    /// The operator says that whoever kept it is gone: good for one look, so that a live rival is still found out.
+    Allowed,
+    /// It was taken over, and its journal still names whoever kept it: it is written to even where nothing differs, so that a start needs no second
+    /// word of the operator, and so that the other one finds out.
+    Unclaimed,
+}
+
 /// State of one spreadsheet.
 #[derive(Debug)]
 pub(crate) struct Book {
@@ -74,8 +86,7 @@ pub(crate) struct Book {
     pub(crate) phase: Phase,
     /// The fence's sequence number; `None` before the first batch ever.
     pub(crate) fence: Option<u64>,
-    /// The operator says that whoever kept it before is gone: good for one look, so that a live rival is still found out.
-    pub(crate) takeover: bool,
+    pub(crate) takeover: Takeover,
     /// Sequence numbers must not be used twice even when the journal was lost.
     pub(crate) fence_floor: u64,
     /// A batch of an earlier life, or one that was fenced: to be resolved after the next look.
@@ -112,7 +123,7 @@ impl Book {
             tabs: Vec::new(),
             phase: Phase::Closed,
             fence: None,
-            takeover: false,
+            takeover: Takeover::No,
             fence_floor: 0,
             recover: None,
             backoff,

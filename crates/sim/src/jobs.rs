@@ -194,6 +194,7 @@ impl World {
         let fails = self.tape.percent(self.options.faults.read_fails);
         let trouble = if fails { Some(self.tape.below(200)) } else { None };
         let book = self.book(&spreadsheet);
+        let mut early = None;
         let answer = match trouble {
             None => Ok(book.read(reads)),
             Some(0..50) => Err(ReadFailure::Transient { reason: "a passing fault".into() }),
@@ -201,13 +202,15 @@ impl World {
             // It tells of an earlier moment.
             Some(late) => {
                 let place = book.before.len().checked_sub(1 + late % 3);
-                let image = place.map_or(&book.now, |place| &book.before[place]).read(reads);
+                let moment = place.map_or(&book.now, |place| &book.before[place]).clone();
+                let image = moment.read(reads);
+                early = Some(moment);
                 self.count("stale read");
                 Ok(image)
             }
         };
         for table in 0..3 {
-            self.give_up(TableId(table));
+            self.give_up(TableId(table), early.as_ref());
         }
         let gone = ReadFailure::TabGone { sheet_id: reads[0].sheet_id };
         let answer: Result<TabsImage, ReadFailure> = answer.and_then(|images| images.ok_or(gone));

@@ -33,6 +33,8 @@ pub struct Deeds {
     pub removed_rows: BTreeSet<u64>,
     /// Cells that people emptied: the row (through all its moves), and the column.
     pub cleared: BTreeSet<(u64, usize)>,
+    /// Cells in which people wanted the database's value back: the row (through all its moves), and the column.
+    pub wanted: BTreeSet<(u64, usize)>,
     /// Numbers that people typed, by column.
     pub numbers: BTreeSet<(usize, u64)>,
     /// Somebody wrote another header over a mapped column, inserted a column or moved one.

@@ -307,6 +307,11 @@ impl Tab {
 }
 
 impl Moment {
+    /// A tab by its title.
+    pub fn tab(&self, title: &str) -> Option<&Tab> {
+        self.tabs.iter().find(|tab| tab.grid.title == title).map(AsRef::as_ref)
+    }
+
     /// Parts of tabs; `None` where one is gone.
     pub fn read(&self, reads: &[TabRead]) -> Option<TabsImage> {
         let tab = |read: &TabRead| {
@@ -326,7 +331,7 @@ impl Spreadsheet {
 
     /// A tab by its title.
     pub fn tab(&self, title: &str) -> Option<&Tab> {
-        self.now.tabs.iter().find(|tab| tab.grid.title == title).map(AsRef::as_ref)
+        self.now.tab(title)
     }
 
     /// A tab by its title, to be changed.

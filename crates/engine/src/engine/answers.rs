@@ -1,6 +1,6 @@
 //! What the answers of Google and the store mean.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{Engine, fence::Verdict, outbound::burn_id};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
         InFlight, Journal, ReadFailure, RowIndex, SpreadsheetImage, TabImage, TabsImage,
         WriteOutcome,
     },
-    book::{Phase, Reading},
+    book::{Phase, Reading, Takeover},
     cell::Cell,
     change::TableId,
     confirm::{Overruled, confirm},
@@ -46,7 +46,10 @@ impl Engine {
         self.pacer.on_answered(Class::Read);
         self.books[index].worked();
         let verdict = self.judge(index, &image);
-        self.books[index].takeover &= matches!(verdict, Verdict::Damaged);
+        let book = &mut self.books[index];
+        if book.takeover == Takeover::Allowed && !matches!(verdict, Verdict::Damaged) {
+            book.takeover = Takeover::No;
+        }
         match verdict {
             Verdict::GoOn(fence) => self.books[index].fence = fence,
             Verdict::Lost { fence } => self.on_journal_lost(index, fence, now),
@@ -183,8 +186,14 @@ impl Engine {
                 }
             }
             Reading::Parts(parts) => {
+                let read: BTreeSet<usize> = tabs.iter().copied().collect();
                 for ((tab, part), image) in tabs.into_iter().zip(parts).zip(image.tabs) {
                     self.take_rows_of(tab, &image, part);
+                }
+                // Only when every part is known to stand where it was believed to.
+                for tab in read.into_iter().filter(|tab| !self.tabs[*tab].stale).collect::<Vec<_>>()
+                {
+                    self.put_back_asked(tab);
                 }
             }
         }
@@ -200,9 +209,6 @@ impl Engine {
         let tab = &mut self.tabs[index];
         if !tab.stale {
             tab.stale = !take_part(tab, image, rows, (sequence, &mark));
-            if !tab.stale {
-                self.put_back_asked(index);
-            }
         }
     }
 
@@ -462,6 +468,9 @@ impl Engine {
     fn pass_fence(&mut self, index: usize, next: u64) {
         let book = &mut self.books[index];
         book.fence = Some(next);
+        if book.takeover == Takeover::Unclaimed {
+            book.takeover = Takeover::No;
+        }
         book.worked();
         self.outbox.push(StoreStep::Fence(book.spreadsheet.clone(), next));
         self.outbox.push(StoreStep::InFlight(book.spreadsheet.clone(), None));

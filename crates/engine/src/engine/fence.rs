@@ -3,7 +3,7 @@
 use super::{Engine, outbound::burn_id};
 use crate::{
     batch::{InFlight, JournalHeader, SpreadsheetImage},
-    book::Book,
+    book::{Book, Takeover},
     confirm::Overruled,
     conflict::ConflictKind,
     door::Notice,
@@ -77,14 +77,14 @@ impl Engine {
     }
 
     pub(super) fn judge_copy(found: u64, book: &Book) -> Verdict {
-        if book.takeover {
+        if book.takeover == Takeover::Allowed {
             return Verdict::TakeOver { fence: found };
         }
         Verdict::Foreign(copy_of_store(&book.spreadsheet))
     }
 
     pub(super) fn judge_owner(journal: &JournalHeader, book: &Book) -> Verdict {
-        if book.takeover {
+        if book.takeover == Takeover::Allowed {
             return Verdict::TakeOver { fence: journal.sequence };
         }
         let spreadsheet = &book.spreadsheet;
@@ -202,6 +202,7 @@ impl Engine {
     pub(super) fn take_over(&mut self, index: usize, fence: u64) {
         let book = &mut self.books[index];
         book.fence = Some(fence);
+        book.takeover = Takeover::Unclaimed;
         book.recover = None;
         self.outbox.push(StoreStep::InFlight(book.spreadsheet.clone(), None));
         self.outbox.push(StoreStep::Fence(book.spreadsheet.clone(), fence));

@@ -23,7 +23,7 @@ pub use status::{BookStatus, Status, TabStatus, WriterStatus};
 use crate::{
     backoff::Backoff,
     batch::JournalOwner,
-    book::{Book, Phase},
+    book::{Book, Phase, Takeover},
     change::{RowChange, TableId},
     door::{Action, Input, Notice},
     intent::{Intent, Stage},
@@ -157,7 +157,9 @@ impl Engine {
             let seed = self.settings.run.rotate_left(u32::try_from(index % 64).unwrap_or(0));
             let backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), seed);
             let mut book = Book::new(id.clone(), backoff, position.cloned());
-            book.takeover = self.settings.takeover;
+            if self.settings.takeover {
+                book.takeover = Takeover::Allowed;
+            }
             book.tabs.push(index);
             self.books.push(book);
         }
@@ -361,6 +363,7 @@ impl Engine {
             && (self.books.iter()).all(|book| {
                 matches!(book.phase, Phase::Ready)
                     && book.recover.is_none()
+                    && book.takeover != Takeover::Unclaimed
                     && book.bells.is_empty()
             })
     }

@@ -6,7 +6,7 @@ use super::Engine;
 use crate::{
     adopt::{Compared, compare},
     batch::{Batch, BatchId, FenceStep, InFlight, TabExpectation, TabRead, TabWork},
-    book::{Phase, Reading},
+    book::{Phase, Reading, Takeover},
     confirm::Overruled,
     conflict::Outcome,
     door::{Action, Notice},
@@ -118,7 +118,9 @@ impl Engine {
         if let Some(read) = self.reckon_notes(index, now) {
             return Some(read);
         }
-        if self.tabs_where(index, wants_batch).is_empty() {
+        if self.tabs_where(index, wants_batch).is_empty()
+            && self.books[index].takeover != Takeover::Unclaimed
+        {
             for tab in self.books[index].tabs.clone() {
                 self.tabs[tab].keys_fresh = false;
             }
@@ -382,7 +384,7 @@ impl Engine {
         parts: Vec<(TabWork, TabExpectation)>,
         now: Moment,
     ) -> Option<Action> {
-        if parts.is_empty() {
+        if parts.is_empty() && self.books[index].takeover != Takeover::Unclaimed {
             return self.poll_store(now);
         }
         self.engage(&parts);

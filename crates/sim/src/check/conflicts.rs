@@ -33,7 +33,8 @@ pub(super) fn judge(world: &World) -> Verdict {
         // What was wanted back is kept on record where the process that was asked is gone.
         let sheet = record.sheet.as_ref().and_then(of_cell);
         let given_up =
-            sheet.and_then(|text| world.words.get(text)).is_some_and(|word| word.excused);
+            sheet.and_then(|text| world.words.get(text)).is_some_and(|word| word.excused)
+                || (sheet.is_none() && is_wanted_back(world, record));
         if odd || taken || given_up || follows_a_decision(world, record) {
             continue;
         }
@@ -49,6 +50,18 @@ pub(super) fn judge(world: &World) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// Somebody wanted the database's value back in this cell.
+fn is_wanted_back(world: &World, record: &ConflictRecord) -> bool {
+    let table = usize::from(record.table.0);
+    let deeds = &world.deeds[table];
+    let columns = &world.db.tables[table].spec.columns;
+    let shows = |row: &u64| {
+        let names = deeds.names.get(row);
+        names.zip(record.key.as_ref()).is_some_and(|(names, key)| names.contains(key))
+    };
+    deeds.wanted.iter().any(|(row, at)| columns[*at].name == record.column && shows(row))
 }
 
 /// A person decided a conflict about this cell before: what was typed there after the conflict gives way to that decision, and is kept on record.

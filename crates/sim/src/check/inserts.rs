@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sheetwire_engine::{
     cell::Cell,
+    change::Row,
     conflict::{ConflictKind, Outcome},
     merge::Side,
     render::row_key,
     state::RowKey,
+    value::Value,
 };
 
 use super::Verdict;
@@ -53,12 +55,16 @@ pub(super) fn judge(world: &World) -> Verdict {
     came_back(world)
 }
 
+/// Words that a row has held, and numbers that people had typed into it, with their column.
+type Known = (BTreeSet<usize>, BTreeSet<(usize, u64)>);
+
 /// A row that we inserted, that an application removed and that we inserted again must hold something new, or somebody must have said so.
 fn came_back(world: &World) -> Verdict {
-    if world.amnesia || world.forked {
+    // What a late read shows looks as if somebody had typed it again.
+    if world.amnesia || world.forked || world.counters.contains_key("stale read") {
         return Ok(());
     }
-    let mut known: BTreeMap<(usize, &RowKey), BTreeSet<usize>> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, &RowKey), Known> = BTreeMap::new();
     for write in &world.db.ours {
         let address = (write.table, &write.key);
         let Some(after) = &write.after else {
@@ -67,17 +73,32 @@ fn came_back(world: &World) -> Verdict {
         };
         let words: BTreeSet<usize> =
             after.iter().filter_map(of_value).filter_map(Words::number).collect();
-        let is_new = |number: &usize| known.get(&address).is_none_or(|old| !old.contains(number));
-        let again = write.before.is_none() && known.contains_key(&address);
-        if again && !words.is_empty() && !words.iter().any(is_new) && !is_meant(world, write) {
+        let numbers = typed_numbers(world, write.table, after);
+        let old = known.get(&address);
+        let is_new = words.iter().any(|word| old.is_none_or(|(words, _)| !words.contains(word)))
+            || numbers.iter().any(|typed| old.is_none_or(|(_, numbers)| !numbers.contains(typed)));
+        let again = write.before.is_none() && old.is_some();
+        if again && !words.is_empty() && !is_new && !is_meant(world, write) {
             return Err(format!(
                 "I3: row {} of table {} was inserted again after an application had removed it, with nothing new in it",
                 write.key.0, write.table
             ));
         }
-        known.entry(address).or_default().extend(words);
+        let all = known.entry(address).or_default();
+        all.0.extend(words);
+        all.1.extend(numbers);
     }
     Ok(())
+}
+
+/// Numbers of a row that people have typed in their column.
+fn typed_numbers(world: &World, table: usize, row: &Row) -> BTreeSet<(usize, u64)> {
+    let number = |(column, value): (usize, &Value)| match value {
+        Value::Int(number) => Some((column, number.unsigned_abs())),
+        _ => None,
+    };
+    let typed = |number: &(usize, u64)| world.deeds[table].numbers.contains(number);
+    row.iter().enumerate().filter_map(number).filter(typed).collect()
 }
 
 /// Whether a person may have wanted the row again: it was copied, taken back, partly emptied, or decided about.

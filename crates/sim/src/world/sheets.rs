@@ -1,7 +1,10 @@
 //! The sheet's side: people, versions, doorbells.
 
 use super::{World, excuse};
-use crate::people::{Person, Ring, names};
+use crate::{
+    people::{Person, Ring, names},
+    sheet::Moment,
+};
 use sheetwire_engine::{
     batch::{Batch, InFlight, RowIndex},
     change::TableId,
@@ -63,11 +66,11 @@ impl World {
         self.reverts.push(Wanted { table, row, column });
         // The script in the sheet knows one address.
         self.tell(0, Input::Revert { table, row, column });
-        self.give_up(table);
+        self.give_up(table, None);
     }
 
-    /// What stands now where the engine that was asked has still to look which row it is.
-    pub(crate) fn give_up(&mut self, table: TableId) {
+    /// What stands now, or stood when a late read tells of, where the engine that was asked has still to look which row it is.
+    pub(crate) fn give_up(&mut self, table: TableId, early: Option<&Moment>) {
         if !self.reverts.iter().any(|wanted| wanted.table == table) {
             return;
         }
@@ -76,11 +79,15 @@ impl World {
         self.reverts.retain(|wanted| waits || wanted.table != table);
         let spec = &self.db.tables[usize::from(table.0)].spec;
         let book = self.books.iter().find(|book| book.id == spec.spreadsheet);
-        let Some(tab) = book.and_then(|book| book.tab(&spec.title)) else { return };
+        let Some(moment) = early.or(book.map(|book| &book.now)) else { return };
+        let Some(tab) = moment.tab(&spec.title) else { return };
         let Some(columns) = tab.mapped(spec.header_row, &names(spec)) else { return };
         for wanted in self.reverts.iter().filter(|wanted| wanted.table == table) {
             let row = usize::try_from(wanted.row.0).unwrap_or(usize::MAX);
-            self.words.excuse(&tab.at(row, columns[usize::from(wanted.column)]));
+            let column = usize::from(wanted.column);
+            self.words.excuse(&tab.at(row, columns[column]));
+            let number = tab.rows.get(row).copied().unwrap_or(0);
+            self.deeds[usize::from(table.0)].wanted.insert((number, column));
         }
     }
 
@@ -125,7 +132,7 @@ impl World {
     }
 
     /// What the version that was replaced held is its replacer's business.
-    pub(super) fn withdraw_all(&mut self, index: usize, before: &crate::sheet::Moment) {
+    pub(super) fn withdraw_all(&mut self, index: usize, before: &Moment) {
         for tab in &before.tabs {
             for row in 0..tab.grid.stored_rows() {
                 for cell in tab.grid.row(row) {
