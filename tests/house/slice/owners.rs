@@ -16,6 +16,7 @@ use crate::support::{
 
 on_both! {
     a_spreadsheet_is_taken_over_on_demand_and_its_former_keeper_is_out,
+    what_was_taken_over_without_a_difference_needs_no_second_word,
     writes_are_held_for_three_minutes_after_the_journal_was_deleted,
 }
 
@@ -28,6 +29,10 @@ fn stage(flavor: Flavor, rate: u32) -> Stage {
     stage
 }
 
+fn another_name(stage: &Stage) -> String {
+    format!("another_{}", stage.db.name)
+}
+
 /// Another instance for the same table and tab: its own folder, name and number among the replicas.
 fn another(stage: &Stage) -> Home {
     let mut home = Home::new();
@@ -36,7 +41,9 @@ fn another(stage: &Stage) -> Home {
     home.secret("password", &stage.db.reader.password);
     let old = stage.home.path().display().to_string();
     let text = stage.config().replace(&old, &home.path().display().to_string());
-    home.configure(&text.replace(&format!("name = \"{}\"", stage.db.name), "name = \"another\""));
+    // Its number among the replicas follows from its name.
+    let name = |name: &str| format!("name = \"{name}\"");
+    home.configure(&text.replace(&name(&stage.db.name), &name(&another_name(stage))));
     home
 }
 
@@ -66,7 +73,7 @@ fn a_spreadsheet_is_taken_over_on_demand_and_its_former_keeper_is_out(flavor: Fl
     // It stays out, and the new one needs no word of allowance any more.
     let (code, said) = stage.run_to_its_end();
     assert_eq!(code, ANOTHER_INSTANCE, "{said}");
-    assert!(said.contains("'another'") && said.contains("--takeover"), "{said}");
+    assert!(said.contains(&another_name(&stage)) && said.contains("--takeover"), "{said}");
     assert_eq!(running.terminate(LONG), 0, "{}", home.log());
     let again = home.run();
     stage.db.sql("UPDATE t SET name = 'again' WHERE id = 4");
@@ -74,6 +81,30 @@ fn a_spreadsheet_is_taken_over_on_demand_and_its_former_keeper_is_out(flavor: Fl
         stage.grid(BOOK, "Tab t!B2:B9").iter().any(|row| row[0] == "again")
     });
     assert_eq!(again.terminate(LONG), 0, "{}", home.log());
+}
+
+fn what_was_taken_over_without_a_difference_needs_no_second_word(flavor: Flavor) {
+    let stage = stage(flavor, RATE);
+    let mut former = stage.run();
+    stage.wait_equal(&mut former);
+    assert_eq!(former.terminate(LONG), 0, "{}", stage.home.log());
+    let home = another(&stage);
+    let name = another_name(&stage);
+    let running = home.start(&["run", "--takeover"]);
+    wait_until(LONG, "the new keeper to put its name down", || {
+        assert!(!home.log().contains("sheetwire: "), "{}", home.log());
+        let journal = stage.grid(BOOK, "_sheetwire!A1:Z1000");
+        journal.iter().flatten().any(|cell| cell.to_string().contains(&name))
+    });
+    assert_eq!(running.terminate(LONG), 0, "{}", home.log());
+    let again = home.run();
+    stage.db.sql("UPDATE t SET name = 'again' WHERE id = 1");
+    wait_until(LONG, "the row", || stage.grid(BOOK, "Tab t!B2:B2") == [["again"]]);
+    assert_eq!(again.terminate(LONG), 0, "{}", home.log());
+    // Whoever kept it before is told so.
+    let (code, said) = stage.run_to_its_end();
+    assert_eq!(code, ANOTHER_INSTANCE, "{said}");
+    assert!(said.contains(&another_name(&stage)), "{said}");
 }
 
 fn writes_are_held_for_three_minutes_after_the_journal_was_deleted(flavor: Flavor) {
