@@ -206,6 +206,7 @@ impl World {
                 let image = moment.read(reads);
                 early = Some(moment);
                 self.count("stale read");
+                self.read_late.insert(spreadsheet.clone());
                 Ok(image)
             }
         };

@@ -93,6 +93,8 @@ pub struct World {
     pub buried: Vec<sheetwire_engine::conflict::ConflictRecord>,
     /// Cells in which people want the database's value, and at which no engine has looked since.
     pub reverts: Vec<sheets::Wanted>,
+    /// Spreadsheets of which a read told of an earlier moment: in their tabs an older value may look as if somebody had typed it again.
+    pub read_late: std::collections::BTreeSet<String>,
     /// Conflicts that a person decided.
     pub decided: Vec<u64>,
     /// Tables of which a person did not let go what was held back: what people had emptied there is put back.
@@ -143,6 +145,7 @@ impl World {
             forked: false,
             buried: Vec::new(),
             reverts: Vec::new(),
+            read_late: std::collections::BTreeSet::new(),
             decided: Vec::new(),
             rejected: std::collections::BTreeSet::new(),
             takeover: false,
@@ -188,6 +191,11 @@ impl World {
             lost: None,
             stopped: None,
         }
+    }
+
+    /// Whether a read of this table's spreadsheet told of an earlier moment.
+    pub fn was_read_late(&self, table: usize) -> bool {
+        self.read_late.contains(&self.db.tables[table].spec.spreadsheet)
     }
 
     /// Time of day.

@@ -98,7 +98,7 @@ fn judge_value(
     // A second row with the same key, taken away again, gives the first one its old values back.
     let doubled = here && deeds.typed_keys.contains(&write.key);
     // A read that came late showed what had stood there before: to everybody it looks as if somebody had typed that again.
-    let shown_late = here && world.counters.contains_key("stale read");
+    let shown_late = here && world.was_read_late(write.table);
     let known = free || doubled || shown_late || world.forked;
     if word.author == Author::App && write.before.is_some() && !known {
         return complain("an application wrote it, and nobody typed it");
@@ -116,7 +116,7 @@ fn wordless(
     (is_row, shows): (&dyn Fn(u64) -> bool, &dyn Fn(u64) -> bool),
 ) -> Option<&'static str> {
     let deeds = &world.deeds[write.table];
-    let shown_late = world.counters.contains_key("stale read");
+    let shown_late = world.was_read_late(write.table);
     if write.before.is_none() || world.amnesia || deeds.repaired || shown_late {
         return None;
     }
