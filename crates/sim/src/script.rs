@@ -221,6 +221,12 @@ impl Script {
         (row, texts)
     }
 
+    /// A person inserts an empty row, which stands at `row` then.
+    pub fn person_inserts(&mut self, row: usize) {
+        self.name_rows();
+        self.tab_mut().shift_rows(&Move::Insert { at: row, count: 1 });
+    }
+
     /// A person removes the row with this key.
     pub fn person_removes(&mut self, key: i64) {
         let row = self.row_of(key);

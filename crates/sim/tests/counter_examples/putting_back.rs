@@ -215,3 +215,29 @@ fn c15l_a_row_that_was_removed_with_a_key_astray_does_not_stop_new_ones() {
     assert_eq!((script.inserted(), script.removed()), (2, 0));
     assert!(script.is_in_sheet(3) && script.is_in_sheet(4));
 }
+
+#[test]
+fn c15m_a_word_beside_a_key_astray_in_an_empty_row_becomes_a_row_of_its_own() {
+    let mut script = Script::new(Sheet);
+    let (row, [name, _]) = script.person_adds();
+    script.sweep();
+    script.until(Write);
+    script.release(Write);
+    script.until(Commit);
+    script.release(Commit);
+    script.until(Write);
+    script.person_inserts(row);
+    script.release(Write);
+    assert!(
+        script.sheet(4, NAME).is_none() && script.is_in_sheet(4),
+        "the key is in the empty row"
+    );
+    let typed = script.person_types(4, NAME);
+    script.settle();
+    assert_eq!((script.sheet(4, NAME), script.database(4, NAME)), (Some(name.clone()), Some(name)));
+    assert_eq!(
+        (script.sheet(5, NAME), script.database(5, NAME)),
+        (Some(typed.clone()), Some(typed))
+    );
+    assert_eq!((script.inserted(), script.removed(), script.conflicts()), (2, 0, 0));
+}

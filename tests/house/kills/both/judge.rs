@@ -154,7 +154,7 @@ impl<'a> Evidence<'a> {
         let known = word.row.parse::<u64>().is_ok();
         let right = |id: &str| !known || word.row == id || self.stood_in(word, id);
         if let Some(line) = became.first() {
-            if line.column != word.column || !right(&line.id) {
+            if line.column != word.column || !(right(&line.id) || self.was_blank(word, line)) {
                 return Err(format!(
                     "applied somewhere else: {line:?}\n{}",
                     self.story(&word.row, word.column)
@@ -253,6 +253,19 @@ impl<'a> Evidence<'a> {
             under = &before.over;
         }
         false
+    }
+
+    /// Whether the word was typed into a blank row that a key had hit on its way back to the row that people had added, and became a row of its own
+    /// (the simulator's situation `c15m`): the row with that key never had this cell empty.
+    fn was_blank(&self, word: &Typed, line: &Line) -> bool {
+        let mut cell = self.account.iter().filter(|line| {
+            line.id == word.row && line.column == word.column && line.act != Act::Removed
+        });
+        let added = cell.next().is_some_and(|line| {
+            line.act == Act::Made && line.by_the_product && !line.became.is_empty()
+        });
+        let new = line.act == Act::Made && line.by_the_product;
+        word.over.is_empty() && new && added && cell.all(|line| !line.became.is_empty())
     }
 
     /// A value that stood in the tab, and those that it was typed over, downwards.
