@@ -9,7 +9,7 @@ use sheetwire_engine::{
     compare::{Comparison, compare},
 };
 
-use super::progress::Progress;
+use super::{homes::Homes, progress::Progress};
 use crate::{
     app::Doorway,
     clock::Clock,
@@ -29,7 +29,7 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(20);
 /// Compares a table with its tab. Rows that are on their way while it looks are given time to arrive.
 pub(super) async fn settle(
     doorway: &Doorway,
-    (table, spec): (&MappedTable, &TabSpec),
+    (table, spec, homes): (&MappedTable, &TabSpec, &Homes),
     clock: &Clock,
     progress: &Progress,
 ) -> Result<Comparison, Fault> {
@@ -37,7 +37,7 @@ pub(super) async fn settle(
     loop {
         let rows = read_table(doorway, table, progress).await?;
         progress.begins(&format!("tab '{}'", spec.title));
-        let image = read_tab(doorway, spec, (clock, progress)).await?;
+        let image = read_tab(doorway, (spec, homes), (clock, progress)).await?;
         progress.begins(&format!("comparing {} rows of '{}'", rows.len(), spec.title));
         let found = compare(spec.clone(), rows.into_iter(), image).map_err(Fault::Table)?;
         if found.differences.is_empty() || round == ROUNDS {
@@ -69,12 +69,12 @@ async fn read_table(
 
 async fn read_tab(
     doorway: &Doorway,
-    spec: &TabSpec,
+    (spec, homes): (&TabSpec, &Homes),
     (clock, progress): (&Clock, &Progress),
 ) -> Result<TabImage, Fault> {
     let open = || doorway.sheets.open(&spec.spreadsheet);
     let image = within_quota((clock, progress), open).await.map_err(refused)?;
-    let Some(tab) = image.tabs.iter().find(|tab| tab.title == spec.title) else {
+    let Some(tab) = homes.find(spec, &image) else {
         return Err(Fault::Table(format!(
             "spreadsheet {} has no tab '{}': start `sheetwire run`, which makes it",
             spec.spreadsheet, spec.title

@@ -5,6 +5,7 @@ mod comparison;
 mod conflicts;
 mod held;
 mod history;
+mod homes;
 mod log;
 mod look;
 mod output;

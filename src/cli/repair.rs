@@ -15,6 +15,7 @@ use sheetwire_engine::{
 
 use super::{
     comparison::settle,
+    homes::Homes,
     output::{self, counted},
     pause::of_table,
     pipeline::Pipeline,
@@ -99,18 +100,20 @@ pub(super) async fn repair(
             pipeline.name(*table)
         )));
     }
+    let homes = Homes::of(&pipeline.config).await?;
     let mut compared = Vec::new();
     let progress = Progress::new();
     for (table, spec) in doorway.tables.iter().zip(&specs) {
         if chosen.contains(&table.id) {
-            let found = settle(&doorway, (table, spec), &pipeline.clock, &progress).await;
+            let found = settle(&doorway, (table, spec, &homes), &pipeline.clock, &progress).await;
             let found = found.map_err(|fault| named_fault(pipeline, table.id, fault))?;
             compared.push(Compared { table, spec, found, left: None });
         }
     }
     if arguments.execute {
         let within = Duration::from_secs(arguments.timeout);
-        execute(pipeline, (&doorway, &mut compared), (arguments.from, within), &progress).await?;
+        execute(pipeline, (&doorway, &homes, &mut compared), (arguments.from, within), &progress)
+            .await?;
     }
     drop(progress);
     if arguments.json {
@@ -130,7 +133,7 @@ pub(super) async fn repair(
 /// Orders the repair of every table that differs, waits for all of them, and compares again.
 async fn execute(
     pipeline: &Pipeline,
-    (doorway, compared): (&Doorway, &mut [Compared<'_>]),
+    (doorway, homes, compared): (&Doorway, &Homes, &mut [Compared<'_>]),
     (from, within): (Side, Duration),
     progress: &Progress,
 ) -> Result<(), Fault> {
@@ -148,7 +151,8 @@ async fn execute(
     progress.begins("the repair is under way");
     pipeline.wait(within, |status| status.idle && are_live(status, &ordered)).await?;
     for one in compared.iter_mut().filter(|one| one.left.is_some()) {
-        let after = settle(doorway, (one.table, one.spec), &pipeline.clock, progress).await?;
+        let after =
+            settle(doorway, (one.table, one.spec, homes), &pipeline.clock, progress).await?;
         one.left = Some(after.differences.len());
     }
     Ok(())

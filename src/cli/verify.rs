@@ -8,7 +8,7 @@ use sheetwire_engine::{
     compare::{Comparison, Difference},
 };
 
-use super::{comparison::settle, output, progress::Progress, say};
+use super::{comparison::settle, homes::Homes, output, progress::Progress, say};
 use crate::{app, clock::Clock, config::Config, fault::Fault};
 
 /// Differences printed for each table.
@@ -19,10 +19,11 @@ const SHOWN_MAX: usize = 20;
 pub(super) async fn verify(config: Config, json: bool) -> Result<ExitCode, Fault> {
     let clock = Clock::start();
     let doorway = app::open_doors(&config, &clock).await?;
+    let homes = Homes::of(&config).await?;
     let mut reports = Vec::new();
     let progress = Progress::new();
     for (table, spec) in doorway.tables.iter().zip(app::specs(&config, &doorway.tables)) {
-        let found = settle(&doorway, (table, &spec), &clock, &progress).await;
+        let found = settle(&doorway, (table, &spec, &homes), &clock, &progress).await;
         reports.push(Report { spec, found });
     }
     drop(progress);

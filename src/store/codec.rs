@@ -66,10 +66,12 @@ pub(super) enum Kind {
     History = 16,
     /// A table that a person stopped.
     Paused = 17,
+    /// Numeric id of a table's tab.
+    Tab = 18,
 }
 
 impl Kind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Marker,
         Self::Seal,
         Self::Position,
@@ -87,6 +89,7 @@ impl Kind {
         Self::Claim,
         Self::History,
         Self::Paused,
+        Self::Tab,
     ];
 
     fn of(stem: &[u8]) -> Option<Self> {
@@ -114,6 +117,7 @@ impl Kind {
             Self::Claim => "claim",
             Self::History => "history",
             Self::Paused => "paused-table",
+            Self::Tab => "tab",
         }
     }
 }
@@ -192,6 +196,7 @@ pub(super) fn change(step: &StoreStep, history: u64) -> Result<Change, Damage> {
         StoreStep::Paused(table, paused) => {
             (table_stem(Kind::Paused, *table), if *paused { Some(Vec::new()) } else { None })
         }
+        StoreStep::Tab(table, id) => (table_stem(Kind::Tab, *table), Some(encode(Kind::Tab, id)?)),
     })
 }
 
@@ -260,6 +265,7 @@ fn place(image: &mut Image, record: &Record) -> Result<(), Damage> {
             image.claims.push((table, Marker(key.0), record.decode()?));
         }
         Kind::Paused => image.paused.push(record.table(rest)?.0),
+        Kind::Tab => image.tabs.push((record.table(rest)?.0, record.decode()?)),
     }
     Ok(())
 }

@@ -108,6 +108,7 @@ claim!(every_kind_of_step_comes_back, store, {
     assert_eq!(image.windows, [(TableId(1), key("7"), window())]);
     assert_eq!(image.claims, [(TableId(1), marker(), claim())]);
     assert_eq!(image.paused, [TableId(1)]);
+    assert_eq!(image.tabs, [(TableId(1), -3)]);
     assert_eq!(store.history().unwrap(), [change(9)]);
 });
 
@@ -308,6 +309,7 @@ fn any_step() -> impl Strategy<Value = StoreStep> {
         table.clone().prop_map(|t| StoreStep::Claim(t, marker(), claim())),
         table.clone().prop_map(|t| StoreStep::ClaimGone(t, marker())),
         (table.clone(), any::<bool>()).prop_map(|(t, paused)| StoreStep::Paused(t, paused)),
+        (table.clone(), any::<i32>()).prop_map(|(t, id)| StoreStep::Tab(t, id)),
         (1u64..5).prop_map(|id| StoreStep::Intent(intent(id))),
         (1u64..5).prop_map(StoreStep::IntentGone),
         (1u64..5).prop_map(|id| StoreStep::Outcome(id, Outcome::GoneByItself)),
@@ -338,6 +340,7 @@ pub(super) fn one_of_each() -> Vec<StoreStep> {
         StoreStep::Claim(TableId(1), marker(), claim()),
         StoreStep::History(change(9)),
         StoreStep::Paused(TableId(1), true),
+        StoreStep::Tab(TableId(1), -3),
     ]
 }
 

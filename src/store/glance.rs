@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
-use sheetwire_engine::position::Position;
+use sheetwire_engine::{change::TableId, position::Position};
 
 use super::{SledStore, StoreFiles, witness::Witness};
 use crate::{fault::Fault, ports::StateStore};
@@ -18,6 +18,8 @@ pub enum Glance {
     Store {
         /// Where it stands.
         position: Option<Position>,
+        /// Numeric ids of its tables' tabs.
+        tabs: Vec<(TableId, i32)>,
     },
 }
 
@@ -50,7 +52,7 @@ pub fn glance(data_folder: &Path, pipeline: &str) -> Result<Glance, Fault> {
         return Ok(Glance::OfAnotherUser);
     }
     let image = SledStore::open(data_folder, pipeline)?.load()?;
-    Ok(Glance::Store { position: image.position })
+    Ok(Glance::Store { position: image.position, tabs: image.tabs })
 }
 
 fn is_empty(data_folder: &Path) -> bool {

@@ -48,6 +48,7 @@ struct Records {
     claims: BTreeMap<(TableId, Marker), Claim>,
     history: Vec<HistoryEntry>,
     paused: BTreeSet<TableId>,
+    tabs: BTreeMap<TableId, i32>,
 }
 
 impl MemoryStore {
@@ -107,6 +108,7 @@ impl StateStore for MemoryStore {
             windows: windows.map(|((table, key), window)| (table, key, window)).collect(),
             claims: claims.map(|((table, marker), claim)| (table, marker, claim)).collect(),
             paused: records.paused.into_iter().collect(),
+            tabs: records.tabs.into_iter().collect(),
         })
     }
 
@@ -175,6 +177,7 @@ impl Records {
             StoreStep::History(entry) => self.history.push(entry),
             StoreStep::Paused(table, true) => drop(self.paused.insert(table)),
             StoreStep::Paused(table, false) => drop(self.paused.remove(&table)),
+            StoreStep::Tab(table, id) => drop(self.tabs.insert(table, id)),
         }
         Ok(())
     }

@@ -147,6 +147,8 @@ pub enum StoreStep {
     History(HistoryEntry),
     /// A person stopped the table, or let it go on.
     Paused(TableId, bool),
+    /// Numeric id of the table's tab: people may give it another title, and it is found all the same.
+    Tab(TableId, i32),
 }
 
 /// The text that stands in the key cell of a new row until it has its key.
@@ -305,6 +307,9 @@ pub struct Image {
     pub claims: Vec<(TableId, Marker, Claim)>,
     /// Tables that a person stopped.
     pub paused: Vec<TableId>,
+    /// Numeric ids of the tables' tabs.
+    #[serde(default)]
+    pub tabs: Vec<(TableId, i32)>,
 }
 
 #[cfg(test)]

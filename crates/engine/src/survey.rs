@@ -29,10 +29,9 @@ pub(crate) struct Found {
     pub(crate) active: bool,
 }
 
-/// Finds the tab in the spreadsheet, or chooses an id for it.
+/// Finds the tab in the spreadsheet, by the id that it had, else by its title; or chooses an id for it.
 pub(crate) fn find_tab(tab: &mut Tab, image: &SpreadsheetImage) {
-    let known = tab.geometry.sheet_id;
-    let by_id = image.tabs.iter().find(|found| found.sheet_id == known && known != 0);
+    let by_id = image.tabs.iter().find(|found| Some(found.sheet_id) == tab.home);
     let by_title = || image.tabs.iter().find(|found| found.title == tab.spec.title);
     let habits = Habits::of_locale(&image.locale);
     if let Some(found) = by_id.or_else(by_title) {

@@ -1,7 +1,9 @@
 //! One table and its tab: what both sides last agreed on, what is pending, where the rows stand.
 
+mod geometry;
 mod spec;
 
+pub(crate) use geometry::Geometry;
 pub use spec::{InboundLimits, TabSpec};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,37 +27,10 @@ use crate::{
     state::{Adoption, Claim, Marker, PendingRow, Repair, RowKey, StoreStep, TableState},
     strays::Strays,
     survey::is_named,
-    typed::{Habits, Reading, canonical},
+    typed::{Reading, canonical},
     value::Value,
     window::Windows,
 };
-
-/// Where the mapped columns stand in the tab.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Geometry {
-    /// Numeric id of the tab, once known or chosen.
-    pub(crate) sheet_id: i32,
-    /// The title as last seen.
-    pub(crate) title: String,
-    /// The tab has to be added.
-    pub(crate) missing: bool,
-    /// The header has to be written.
-    pub(crate) blank: bool,
-    /// Physical column of each mapped column.
-    pub(crate) columns: Vec<ColumnIndex>,
-    /// Header cells at these columns.
-    pub(crate) header: Vec<Cell>,
-    /// The whole header row as last read.
-    pub(crate) whole_header: Vec<Cell>,
-    /// Columns of the grid.
-    pub(crate) grid_columns: u32,
-    /// Mapped columns that are not marked as ours in the tab yet.
-    pub(crate) unbound: Vec<u16>,
-    /// Columns whose header bears a note.
-    pub(crate) header_notes: Vec<ColumnIndex>,
-    /// How people write numbers and days here.
-    pub(crate) habits: Habits,
-}
 
 /// What the stream said since a chunk was asked for: it knows better than the chunk.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +54,8 @@ pub(crate) struct Tab {
     pub(crate) spec: TabSpec,
     pub(crate) state: TableState,
     pub(crate) geometry: Geometry,
+    /// Numeric id of the tab in which the table was found last, over restarts.
+    pub(crate) home: Option<i32>,
     pub(crate) index: KeyIndex,
     pub(crate) base: BTreeMap<RowKey, BaseRow>,
     /// Rows whose cells in the sheet are known to differ from the base's sheet side, and what they are.
@@ -148,6 +125,7 @@ impl Tab {
             spec,
             state: TableState::Copying { copy: 1, after: None, carry: None },
             geometry: Geometry::default(),
+            home: None,
             index: KeyIndex::default(),
             base: BTreeMap::new(),
             drift: BTreeMap::new(),
@@ -556,6 +534,7 @@ impl Tab {
         !self.set_aside()
             && !self.paused
             && !self.is_being_taken_in()
+            && self.geometry.moved_in
             && (self.pending.active() > 0
                 || self.newcomers.wait()
                 || self.geometry.missing

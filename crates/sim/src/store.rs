@@ -43,6 +43,8 @@ pub struct Store {
     pub claims: BTreeMap<(TableId, Marker), Claim>,
     /// Tables that a person stopped.
     paused: BTreeSet<TableId>,
+    /// Numeric ids of the tables' tabs.
+    tabs: BTreeMap<TableId, i32>,
     /// Entries of the history.
     pub history: usize,
 }
@@ -98,6 +100,7 @@ impl Store {
             StoreStep::History(_) => self.history += 1,
             StoreStep::Paused(table, true) => drop(self.paused.insert(table)),
             StoreStep::Paused(table, false) => drop(self.paused.remove(&table)),
+            StoreStep::Tab(table, id) => drop(self.tabs.insert(table, id)),
         }
     }
 
@@ -134,6 +137,7 @@ impl Store {
             windows: self.windows.iter().map(|(k, w)| (k.0, k.1.clone(), w.clone())).collect(),
             claims: self.claims.iter().map(|(k, c)| (k.0, k.1.clone(), c.clone())).collect(),
             paused: self.paused.iter().copied().collect(),
+            tabs: self.tabs.clone().into_iter().collect(),
         }
     }
 }

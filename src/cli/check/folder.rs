@@ -2,7 +2,7 @@
 
 use sheetwire_engine::position::Position;
 
-use super::{fail, info, of_fault, warn};
+use super::{super::homes::Homes, fail, info, of_fault, warn};
 use crate::{
     config::Config,
     fault::Fault,
@@ -23,6 +23,8 @@ pub(super) struct Kept {
     pub(super) position: Option<Position>,
     /// Identity of its store; none before the first start.
     pub(super) instance: Option<String>,
+    /// Which tabs are its tables'.
+    pub(super) homes: Homes,
 }
 
 /// Asks the running pipeline, or looks into the store where none runs.
@@ -32,58 +34,59 @@ pub(super) async fn look(config: &Config, findings: &mut Vec<Finding>) -> Kept {
     match socket::ask(&config.data_dir, &Request::Status {}).await {
         Ok(Some(Answer::Status(status))) => {
             findings.push(info(&place, "the pipeline runs"));
+            let homes = Homes::told(&status);
             let position = status.position.and_then(|text| text.parse().ok());
-            Kept { runs: true, position, instance }
+            Kept { runs: true, position, instance, homes }
         }
         Ok(Some(Answer::Starting(starting))) => {
             let found = format!("the pipeline is starting, and waits for {starting}");
             findings.push(info(&place, &found));
-            Kept { runs: true, position: None, instance }
+            Kept { runs: true, instance, ..Kept::default() }
         }
         Ok(Some(_)) => {
             let found = "the pipeline runs, and is of another version than this";
             let cure = "run `check` with the `sheetwire` that it was started with";
             findings.push(warn(&place, found, cure));
-            Kept { runs: true, position: None, instance }
+            Kept { runs: true, instance, ..Kept::default() }
         }
         Ok(None) => {
-            let position = stored(config, &place, findings);
-            Kept { runs: false, position, instance }
+            let (position, homes) = stored(config, &place, findings);
+            Kept { runs: false, position, instance, homes }
         }
         Err(error) => {
             let found = format!("its socket does not answer: {error}");
             findings.push(warn(&place, &found, "run `check` as the user that runs the pipeline"));
-            Kept { runs: false, position: None, instance }
+            Kept { instance, ..Kept::default() }
         }
     }
 }
 
-fn stored(config: &Config, place: &str, findings: &mut Vec<Finding>) -> Option<Position> {
+fn stored(config: &Config, place: &str, findings: &mut Vec<Finding>) -> (Option<Position>, Homes) {
     match store::glance(&config.data_dir, config.name.as_str()) {
         Ok(Glance::Nothing) => {
             findings.push(info(place, "empty: the first `run` copies every table"));
-            None
+            Default::default()
         }
         Ok(Glance::OfAnotherUser) => {
             let found = "belongs to another user, so the stored position was not looked at";
             findings.push(warn(place, found, "run `check` as the user that runs the pipeline"));
-            None
+            Default::default()
         }
-        Ok(Glance::Store { position }) => {
+        Ok(Glance::Store { position, tabs }) => {
             let stands = position.as_ref().map_or_else(
                 || "it has read nothing yet".to_owned(),
                 |position| format!("it stands at {position}"),
             );
             findings.push(info(place, &format!("in order; {stands}")));
-            position
+            (position, Homes::stored(tabs))
         }
         Err(Fault::AnotherInstance(said)) => {
             findings.push(fail(place, &said, "stop it, or wait until it answers"));
-            None
+            Default::default()
         }
         Err(fault) => {
             findings.push(of_fault(place, &fault));
-            None
+            Default::default()
         }
     }
 }

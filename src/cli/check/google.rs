@@ -80,8 +80,18 @@ impl Desk<'_> {
         image: &SpreadsheetImage,
     ) -> Result<Finding, Fault> {
         let place = format!("tab '{title}'");
-        let Some(tab) = image.tabs.iter().find(|tab| tab.title == title) else {
+        let by_title = || image.tabs.iter().find(|tab| tab.title == title);
+        let found = match spec {
+            Some(spec) => self.kept.homes.find(spec, image),
+            None => by_title(),
+        };
+        let Some(tab) = found else {
             return Ok(info(&place, "does not exist; `run` makes it"));
+        };
+        let called = if tab.title == title {
+            String::new()
+        } else {
+            format!("is called '{}' by now; ", tab.title)
         };
         let Some(spec) = spec else {
             return Ok(info(
@@ -102,7 +112,7 @@ impl Desk<'_> {
         Ok(match compare(spec.clone(), std::iter::empty(), image) {
             Ok(found) => {
                 let keyed = found.differences.len();
-                info(&place, &format!("columns found, {keyed} rows with a key"))
+                info(&place, &format!("{called}columns found, {keyed} rows with a key"))
             }
             Err(reason) => {
                 let (found, cure) =

@@ -28,6 +28,7 @@ macro_rules! cases {
 cases! {
     columns_inserted_and_deleted,
     columns_moved,
+    first_tab_renamed,
     formats_kept,
     header_below_the_top,
     headers_renamed,

@@ -13,6 +13,7 @@ mod crowd;
 mod hostile;
 mod notes;
 mod place;
+mod spoilt_tabs;
 
 use sheets_emulator::model::HumanAct;
 

@@ -107,12 +107,7 @@ impl Engine {
                 self.notices.push_back(Notice::Throttled { spreadsheet });
             }
             ReadFailure::Transient { .. } => self.books[index].hold_back(now),
-            ReadFailure::TabGone { sheet_id } => {
-                for tab in self.books[index].tabs.clone() {
-                    if self.tabs[tab].geometry.sheet_id == sheet_id {
-                        self.tabs[tab].geometry.sheet_id = 0;
-                    }
-                }
+            ReadFailure::TabGone { .. } => {
                 self.reopen(index);
                 self.books[index].hold_back(now);
             }

@@ -199,6 +199,11 @@ impl Engine {
                 tab.paused = true;
             }
         }
+        for (table, id) in image.tabs {
+            if let Some(tab) = self.tab_mut(table) {
+                tab.home = Some(id);
+            }
+        }
         for record in image.open_conflicts {
             self.reopen_conflict(record);
         }

@@ -107,6 +107,7 @@ impl Engine {
             self.books[index].phase = self.resolve_phase(flight);
             return self.poll_book(index, now);
         }
+        self.move_in(index);
         if !self.tabs_where(index, |tab| !tab.repairs.is_empty()).is_empty() {
             return self.plan_repair_batch(index, now);
         }
@@ -138,6 +139,37 @@ impl Engine {
             return Some(load);
         }
         self.plan_batch(index, now)
+    }
+
+    /// From now on each tab is known by its id, also one that is still to be made: the batch that makes it may be applied without an answer. Where
+    /// another one was known, that was deleted with all it held: nobody has removed one of its rows, and all of them come back.
+    ///
+    /// What became of a batch in doubt must be known before, and no row may be on its way from the old tab to the database: it would count as agreed.
+    fn move_in(&mut self, index: usize) {
+        for place in self.tabs_where(index, |tab| !tab.geometry.moved_in && tab.writing.is_empty())
+        {
+            let tab = &mut self.tabs[place];
+            tab.geometry.moved_in = true;
+            let (table, id) = (tab.spec.table, tab.geometry.sheet_id);
+            let known = tab.home.replace(id);
+            if known != Some(id) {
+                self.outbox.push(StoreStep::Tab(table, id));
+            }
+            if tab.geometry.missing || known.is_some_and(|known| known != id) {
+                self.rows_went_with_their_tab(place);
+            }
+        }
+    }
+
+    fn rows_went_with_their_tab(&mut self, place: usize) {
+        self.doubt_everything(place);
+        let tab = &mut self.tabs[place];
+        if tab.spec.key.len() == tab.width() {
+            // Nothing but keys, which are never doubted: not agreed on at all, then.
+            let known = std::mem::take(&mut tab.base).into_keys();
+            let table = tab.spec.table;
+            self.outbox.extend(known.map(|key| StoreStep::BaseGone(table, key)));
+        }
     }
 
     /// Tabs whose table was just copied are compared whole, and then kept.
@@ -173,7 +205,12 @@ impl Engine {
     fn triage(&mut self, index: usize, now: Moment) {
         for place in self.books[index].tabs.clone() {
             let tab = &mut self.tabs[place];
-            if tab.touched.is_empty() || tab.set_aside() || tab.paused || tab.is_being_taken_in() {
+            if tab.touched.is_empty()
+                || tab.set_aside()
+                || tab.paused
+                || tab.is_being_taken_in()
+                || !tab.geometry.moved_in
+            {
                 continue;
             }
             let plan = triage(tab);

@@ -86,6 +86,9 @@ pub struct TabStatus {
     /// Cells that people want back, and of which is not read yet which rows they are.
     #[serde(default)]
     pub asked: usize,
+    /// Numeric id of its tab, once one was seen or is to be made; it stays when people give the tab another title.
+    #[serde(default)]
+    pub sheet_id: Option<i32>,
     /// A person stopped the table.
     pub paused: bool,
     /// Whether the sheet may change the database.
@@ -167,6 +170,7 @@ fn of_tab(tab: &Tab) -> TabStatus {
         strays: tab.strays.len(),
         windows: tab.windows.len(),
         asked: tab.reverts.asked(),
+        sheet_id: tab.home,
         paused: tab.paused,
         inbound: tab.is_inbound(),
     }

@@ -134,6 +134,11 @@ pub enum HumanAct {
         #[serde(default)]
         editors: Vec<String>,
     },
+    /// The owner takes away the protections of a tab that are more than a warning.
+    Unprotect {
+        /// Title of the tab.
+        tab: String,
+    },
     /// Writes a note on a cell; an empty text takes it away.
     Note {
         /// Title of the tab.

@@ -136,7 +136,8 @@ pub fn events(
         | Act::ShowRows { tab, .. }
         | Act::Filter { tab, .. }
         | Act::ClearFilter { tab }
-        | Act::Protect { tab, .. } => change(tab, ChangeType::Other),
+        | Act::Protect { tab, .. }
+        | Act::Unprotect { tab } => change(tab, ChangeType::Other),
         // The name of the document is nothing inside of it.
         Act::RenameSpreadsheet { .. } => Vec::new(),
     }

@@ -68,6 +68,7 @@ fn apply(book: &mut Spreadsheet, act: &HumanAct) -> Result<Option<Undo>, HumanEr
             Ok(Some(Undo::Title(before)))
         }
         Act::Protect { tab, range, editors } => protect(book, tab, range.as_deref(), editors),
+        Act::Unprotect { tab } => unprotect(book, tab),
         Act::Note { tab, cell, text } => looks::note(book, tab, cell, text),
         Act::Format { tab, range, kind, pattern } => {
             looks::format(book, (tab, range), kind, pattern.as_deref())
@@ -357,6 +358,14 @@ fn protect(
         warning_only: false,
         value: json!({"editors": {"users": editors}}),
     });
+    Ok(None)
+}
+
+fn unprotect(book: &mut Spreadsheet, tab: &str) -> Result<Option<Undo>, HumanError> {
+    let sheet = find(book, tab)?.id;
+    let guards =
+        |one: &Protection| !one.warning_only && one.area.is_some_and(|area| area.sheet == sheet);
+    Arc::make_mut(&mut book.protections).retain(|one| !guards(one));
     Ok(None)
 }
 
