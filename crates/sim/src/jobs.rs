@@ -338,10 +338,11 @@ impl World {
         let tick = self.tick;
         while let Some(index) = self.late.iter().position(|(due, _)| *due <= tick) {
             let (_, batch) = self.late.remove(index);
+            let others = self.is_of_another(&batch);
             match self.apply(&batch) {
                 WriteOutcome::Applied(_) => {
                     self.count("late batch applied");
-                    self.excuse_unawaited(&batch);
+                    self.excuse_unawaited(&batch, others);
                 }
                 _ => self.count("late batch refused"),
             }

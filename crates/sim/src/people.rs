@@ -1,6 +1,7 @@
 //! People at the sheet: they type, sort, move, insert, remove, copy and take back, whenever they like, and are never asked by the engine.
 
 mod rows;
+mod tabs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +60,8 @@ pub enum Ring {
     Structure,
     /// The database's value is wanted in this cell: row, and index of the mapped column.
     Revert(RowIndex, u16),
+    /// The whole tab is gone.
+    TabGone,
 }
 
 /// A person at one tab.
@@ -78,6 +81,8 @@ pub struct Person<'a> {
     pub deeds: &'a mut Deeds,
     /// Whether they do odd things with keys and copies.
     pub wild: bool,
+    /// Whether they do things to the tab as a whole that an operator has to mend.
+    pub bold: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +107,13 @@ enum Act {
     Resolve,
     Formula,
     Revert,
+    RenameTab,
+    DeleteColumn,
+    DeleteTab,
+    Bar,
 }
 
-const USUAL: [(usize, Act); 16] = [
+const USUAL: [(usize, Act); 20] = [
     (26, Act::Edit),
     (12, Act::Sort),
     (7, Act::MoveRow),
@@ -121,7 +130,14 @@ const USUAL: [(usize, Act); 16] = [
     (3, Act::Resolve),
     (4, Act::Formula),
     (3, Act::Revert),
+    // What only the bold do.
+    (1, Act::RenameTab),
+    (1, Act::DeleteColumn),
+    (1, Act::DeleteTab),
+    (1, Act::Bar),
 ];
+/// So many of them everybody does.
+const MEEK: usize = 16;
 
 const WILD: [(usize, Act); 6] = [
     (10, Act::Edit),
@@ -158,7 +174,7 @@ impl Person<'_> {
         let act = if self.wild && self.tape.percent(35) {
             self.tape.weighted(&WILD)
         } else {
-            self.tape.weighted(&USUAL)
+            self.tape.weighted(if self.bold { &USUAL } else { &USUAL[..MEEK] })
         };
         let ring = self.do_it(act, &columns);
         self.withdraw(before);
@@ -219,6 +235,10 @@ impl Person<'_> {
             Act::Resolve => self.resolve(columns),
             Act::Formula => self.type_formula(columns),
             Act::Revert => self.revert(columns),
+            Act::RenameTab => self.rename_tab(),
+            Act::DeleteColumn => self.delete_column(columns),
+            Act::DeleteTab => self.delete_tab(),
+            Act::Bar => self.bar(),
         }
     }
 

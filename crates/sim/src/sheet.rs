@@ -31,6 +31,32 @@ pub struct Tab {
     pub bound: Vec<(usize, String)>,
     /// What each row is, through all its moves; 0 for one that never held anything.
     pub rows: Vec<u64>,
+    /// The title that it was made with, whatever people call it.
+    pub made_as: String,
+    /// Why Google refuses what is written here.
+    pub barred: Option<Bar>,
+    /// The mapped column that somebody has taken away.
+    pub cut: Option<Cut>,
+}
+
+/// Why Google refuses a write, until somebody mends that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// The tab is protected.
+    Protected,
+    /// The spreadsheet is full: nothing can be added.
+    Full,
+}
+
+/// A column that somebody has taken away and may bring back.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    at: usize,
+    header: Cell,
+    /// Whose column it is, where it is marked as ours.
+    bound: Option<String>,
+    /// Cells, by what their rows are.
+    cells: Vec<(u64, Cell)>,
 }
 
 /// A spreadsheet at one moment; cheap to copy.
@@ -116,7 +142,45 @@ fn trimmed(mut cells: Vec<Cell>) -> Vec<Cell> {
 impl Tab {
     fn new(id: i32, title: &str) -> Self {
         let grid = Sheet::new(i64::from(id), title, NEW_TAB.0, NEW_TAB.1);
-        Self { grid, bound: Vec::new(), rows: vec![0; NEW_TAB.0] }
+        Self {
+            grid,
+            bound: Vec::new(),
+            rows: vec![0; NEW_TAB.0],
+            made_as: title.into(),
+            barred: None,
+            cut: None,
+        }
+    }
+
+    /// A column is taken away with all it holds. Each row must be known.
+    pub fn cut(&mut self, header_row: usize, at: usize) {
+        let bound = self.bound.iter().find(|(column, _)| *column == at);
+        let cells =
+            (header_row + 1..self.grid.stored_rows()).map(|row| (self.rows[row], self.at(row, at)));
+        self.cut = Some(Cut {
+            at,
+            header: self.at(header_row, at),
+            bound: bound.map(|(_, name)| name.clone()),
+            cells: cells.collect(),
+        });
+        self.shift_columns(&Move::Delete { at, count: 1 });
+    }
+
+    /// It is brought back; gives the cells whose rows are gone.
+    pub fn bring_back(&mut self, header_row: usize) -> Vec<Cell> {
+        let Some(cut) = self.cut.take() else { return Vec::new() };
+        let at = cut.at.min(self.grid.cols);
+        self.shift_columns(&Move::Insert { at, count: 1 });
+        self.set(header_row, at, &cut.header);
+        self.bound.extend(cut.bound.map(|name| (at, name)));
+        let mut lost = Vec::new();
+        for (number, cell) in cut.cells {
+            match self.rows.iter().position(|row| *row == number && number != 0) {
+                Some(row) => self.set(row, at, &cell),
+                None => lost.push(cell),
+            }
+        }
+        lost
     }
 
     /// A cell.
@@ -307,9 +371,9 @@ impl Tab {
 }
 
 impl Moment {
-    /// A tab by its title.
+    /// A tab by the title that it was made with.
     pub fn tab(&self, title: &str) -> Option<&Tab> {
-        self.tabs.iter().find(|tab| tab.grid.title == title).map(AsRef::as_ref)
+        self.tabs.iter().find(|tab| tab.made_as == title).map(AsRef::as_ref)
     }
 
     /// Parts of tabs; `None` where one is gone.
@@ -329,14 +393,14 @@ impl Spreadsheet {
         Self { id: id.into(), now: Moment::default(), history: Vec::new(), before: VecDeque::new() }
     }
 
-    /// A tab by its title.
+    /// A tab by the title that it was made with.
     pub fn tab(&self, title: &str) -> Option<&Tab> {
         self.now.tab(title)
     }
 
-    /// A tab by its title, to be changed.
+    /// A tab by the title that it was made with, to be changed.
     pub fn tab_mut(&mut self, title: &str) -> Option<&mut Tab> {
-        self.now.tabs.iter_mut().find(|tab| tab.grid.title == title).map(Arc::make_mut)
+        self.now.tabs.iter_mut().find(|tab| tab.made_as == title).map(Arc::make_mut)
     }
 
     /// Keeps the present for a read that comes too late.
@@ -420,5 +484,10 @@ fn apply_work(tabs: &mut Vec<Arc<Tab>>, work: &TabWork) -> Result<TabImages, Str
     let Some(tab) = tabs.iter_mut().find(|tab| tab.grid.id == id) else {
         return Err(format!("no sheet with id {}", work.sheet_id));
     };
+    match tab.barred {
+        Some(Bar::Protected) => return Err("the tab is protected".into()),
+        Some(Bar::Full) if work.insert.is_some() => return Err("the spreadsheet is full".into()),
+        _ => {}
+    }
     Arc::make_mut(tab).apply(work)
 }

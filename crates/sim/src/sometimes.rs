@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What ought to happen in any [`SEEDS`] worlds.
-pub const SOMETIMES: [&str; 16] = [
+pub const SOMETIMES: [&str; 21] = [
     "misdirected",
     "in-window edit",
     "fence refused",
@@ -30,6 +30,11 @@ pub const SOMETIMES: [&str; 16] = [
     "revert",
     "stale read",
     "store lost",
+    "tab renamed",
+    "tab deleted",
+    "column deleted",
+    "tab barred",
+    "operator mends",
 ];
 
 /// In fewer worlds something may be missing by chance.

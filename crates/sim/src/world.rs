@@ -99,6 +99,8 @@ pub struct World {
     pub decided: Vec<u64>,
     /// Tables of which a person did not let go what was held back: what people had emptied there is put back.
     pub rejected: std::collections::BTreeSet<u16>,
+    /// Tables at whose tabs an operator had something mended.
+    pub mended: std::collections::BTreeSet<usize>,
     /// Processes start with `--takeover`.
     pub takeover: bool,
     /// Whose values stand where a tab differs when it is taken in, once an operator was asked.
@@ -148,6 +150,7 @@ impl World {
             read_late: std::collections::BTreeSet::new(),
             decided: Vec::new(),
             rejected: std::collections::BTreeSet::new(),
+            mended: std::collections::BTreeSet::new(),
             takeover: false,
             adopt: None,
             calls: 0,
@@ -294,6 +297,11 @@ impl World {
                 self.crash(process, "stopped to adopt");
                 self.let_go_on(process);
             }
+            // A read may tell of it when it is mended already.
+            Action::Tell(Notice::SetAside { table, .. }) if self.mend(usize::from(table.0)) => {
+                self.crash(process, "stopped to mend");
+                self.let_go_on(process);
+            }
             Action::Tell(notice) => self.on_notice(notice),
             question => self.ask(process, question),
         }
@@ -386,6 +394,13 @@ impl World {
         self.keep_in_mind(&dead.store);
         for book in self.books.iter().filter(|book| dead.store.in_flight.contains_key(&book.id)) {
             excuse(&mut self.words, book);
+        }
+        // Only the old store knew a tab by another title: the operator gives it the configured one, also in versions that somebody may restore.
+        let moments =
+            self.books.iter_mut().flat_map(|book| book.history.iter_mut().chain([&mut book.now]));
+        for tab in moments.flat_map(|moment| &mut moment.tabs) {
+            let tab = std::sync::Arc::make_mut(tab);
+            tab.grid.title.clone_from(&tab.made_as);
         }
         // Nobody knows any more what was agreed on, what was claimed, and what was decided.
         self.amnesia = true;

@@ -11,10 +11,33 @@ impl World {
     pub fn calm_down(&mut self) {
         self.options.faults = crate::options::Faults::default();
         self.note(|| "   CALM".into());
+        for table in 0..3 {
+            self.mend(table);
+        }
         for process in 0..self.processes.len() {
             self.let_go_on(process);
         }
         self.one_is_sent_away();
+    }
+
+    /// An operator has whatever Google refuses a table for, or the engine cannot make out, put right. Says whether there was anything, now or before.
+    pub(super) fn mend(&mut self, table: usize) -> bool {
+        let spec = &self.db.tables[table].spec;
+        let header_row = usize::try_from(spec.header_row.0).unwrap_or(0);
+        let book = self.books.iter_mut().find(|book| book.id == spec.spreadsheet);
+        let tab = book.and_then(|book| book.tab_mut(&spec.title));
+        let Some(tab) = tab else { return self.mended.contains(&table) };
+        let any = tab.cut.is_some() || tab.barred.is_some();
+        tab.barred = None;
+        for cell in tab.bring_back(header_row) {
+            self.words.excuse(&cell);
+        }
+        if any {
+            self.count("operator mends");
+            self.note(|| "   what was in the way is mended".into());
+            self.mended.insert(table);
+        }
+        self.mended.contains(&table)
     }
 
     /// An operator lets all tables of a process go on.
@@ -141,6 +164,7 @@ impl World {
                 words: &mut self.words,
                 deeds: &mut self.deeds[table],
                 wild: false,
+                bold: false,
             };
             any |= person.resolve_duplicates(noted);
         }

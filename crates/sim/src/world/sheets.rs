@@ -45,6 +45,8 @@ impl World {
             words: &mut self.words,
             deeds: &mut self.deeds[table],
             wild,
+            // Of a store that was lost nobody but its operator knows which tab it was that has another title since.
+            bold: self.options.faults.operator > 0 && !self.counters.contains_key("store lost"),
         };
         let (done, ring) = person.act();
         if let Ring::Revert(row, column) = ring {
@@ -53,6 +55,20 @@ impl World {
             return self.want_back(table, (row, column));
         }
         let sheet_id = i32::try_from(tab.grid.id).unwrap_or(0);
+        if ring == Ring::TabGone {
+            if tab.barred.is_some() {
+                // What was in the way is gone with it, but it may have been refused so often that the table is set aside.
+                self.mended.insert(table);
+            }
+            book.now.tabs.retain(|tab| i64::from(sheet_id) != tab.grid.id);
+        }
+        match &*done {
+            "RenameTab" => self.count("tab renamed"),
+            "DeleteTab" => self.count("tab deleted"),
+            "DeleteColumn" => self.count("column deleted"),
+            "Bar" => self.count("tab barred"),
+            _ => {}
+        }
         if self.trace.is_some() {
             let shown = self.show(table);
             self.note(|| format!("   person at {title}: {done}\n{shown}"));
@@ -110,6 +126,14 @@ impl World {
             let before = std::mem::replace(&mut book.now, book.history[version].clone());
             self.count("version restored");
             self.note(|| "   somebody restores an older version".into());
+            for (table, of) in self.db.tables.iter().enumerate() {
+                let tab = before
+                    .tab(&of.spec.title)
+                    .filter(|_| of.spec.spreadsheet == self.books[index].id);
+                if tab.is_some_and(|tab| tab.cut.is_some() || tab.barred.is_some()) {
+                    self.mended.insert(table);
+                }
+            }
             self.withdraw_all(index, &before);
         }
     }
@@ -121,12 +145,19 @@ impl World {
         }
     }
 
-    /// What a late batch wrote over that no process waits for any more stands in the journal tab, for people to read.
-    pub(crate) fn excuse_unawaited(&mut self, batch: &Batch) {
+    /// Whether the journal, before the batch, is that of another store than the batch's: the process that sent it has to take over.
+    pub(crate) fn is_of_another(&self, batch: &Batch) -> bool {
+        let book = self.books.iter().find(|book| book.id == batch.spreadsheet);
+        let journal = book.and_then(|book| book.now.journal.as_ref());
+        journal.is_some_and(|journal| journal.header.owner.instance != batch.owner.instance)
+    }
+
+    /// What a late batch wrote over that no process waits for any more, as after a takeover, stands in the journal tab, for people to read.
+    pub(crate) fn excuse_unawaited(&mut self, batch: &Batch, others: bool) {
         let awaits = |flight: &InFlight| flight.batch.id == batch.id;
         let awaited = self.processes.iter().any(|one| one.store.in_flight.values().any(awaits));
         let book = self.books.iter().find(|book| book.id == batch.spreadsheet);
-        if let Some(book) = book.filter(|_| self.amnesia && !awaited) {
+        if let Some(book) = book.filter(|_| self.amnesia && (others || !awaited)) {
             excuse(&mut self.words, book);
         }
     }
@@ -158,7 +189,7 @@ impl World {
         let rows = match ring {
             Ring::Silent | Ring::Revert(..) => return,
             Ring::Rows(row, count) => Some((row, count)),
-            Ring::Structure => None,
+            Ring::Structure | Ring::TabGone => None,
         };
         let trouble = self.options.faults.bells;
         let mut copies = 1;
