@@ -69,8 +69,9 @@ fn shown_twice(shown: &[Option<RowKey>]) -> BTreeSet<RowKey> {
     shown.iter().flatten().filter(|key| !once.insert(*key)).cloned().collect()
 }
 
-/// A key that stood for another one no longer does where its row is, beside the key, just what a third row was agreed to be, and not what the
-/// other one was: somebody gave that row the name, too, before they took it from the first.
+/// A key that stood for another one no longer does where its row is, beside the key, not what the other one was, and just what a third row was
+/// agreed to be: somebody gave that row the name, too, before they took it from the first. Nor does it where the database has no row with the
+/// other key any more: what a person gave another key and other content is a row of its own then, as it would be after a restart.
 fn unname(tab: &mut Tab, shown: &[Option<RowKey>], rows: &[Vec<Cell>]) {
     if tab.aliases.is_empty() {
         return;
@@ -87,8 +88,12 @@ fn unname(tab: &mut Tab, shown: &[Option<RowKey>], rows: &[Vec<Cell>]) {
         if agreed(of).is_none_or(|base| is(&base)) {
             continue;
         }
+        let is_gone = matches!(tab.database_view(of), Some(None)) && !tab.writing.contains(of);
+        let is_own = is_gone
+            && marker_in(key_cells(tab, cells)).is_none()
+            && usual(tab, cells).as_ref() != Some(of);
         let mut others = tab.base.iter().filter(|(key, _)| *key != of);
-        if others.any(|(_, base)| base.whole_sheet().is_some_and(|base| is(&base))) {
+        if is_own || others.any(|(_, base)| base.whole_sheet().is_some_and(|base| is(&base))) {
             wrong.push(name.clone());
         }
     }
@@ -117,15 +122,20 @@ fn understand(tab: &mut Tab, shown: RowKey, cells: &[Cell]) -> RowKey {
         }
         return key.unwrap_or(shown);
     }
-    let usual: Option<Vec<Cell>> =
-        (tab.spec.key.iter()).map(|column| tab.canonical(*column, cells.get(*column)?)).collect();
-    match usual.and_then(|cells| row_key(cells.iter())) {
+    match usual(tab, cells) {
         Some(usual) if usual != shown => {
             tab.aliases.insert(shown, usual.clone());
             usual
         }
         _ => shown,
     }
+}
+
+/// The key of a row as the database spells it.
+fn usual(tab: &Tab, cells: &[Cell]) -> Option<RowKey> {
+    let usual: Option<Vec<Cell>> =
+        (tab.spec.key.iter()).map(|column| tab.canonical(*column, cells.get(*column)?)).collect();
+    row_key(usual?.iter())
 }
 
 /// Keys that several rows stand for, one of them beyond doubt: the others bear that key by mistake.

@@ -6,9 +6,11 @@
 mod recognition;
 mod removed;
 
-use recognition::{NOWHERE, agreement, column_of, is_explained, is_of_key, restored};
+use recognition::{NOWHERE, agreement, column_of, is_explained, is_of_key, restored, rightly};
 pub(crate) use recognition::{Seen, bears_key_of, is_likely, is_row, key_astray, owner, slot};
 use removed::{emptied, fill_unknown, know_removed, laid_out};
+
+use std::cmp::Reverse;
 
 use crate::{
     batch::{
@@ -477,8 +479,11 @@ fn find_rows(
             if matches!(repair.row, RowIdentity::Key(_)) {
                 found.into_iter().filter(|at| hits(&rows[*at].1) == most).collect()
             } else {
-                // What no cell contradicts comes before what holds more of what we wrote: two rows may hold it all.
-                let best = found.into_iter().rev().max_by_key(|at| (agrees(*at), likeness(*at)));
+                // What no cell contradicts comes before what holds more of what we wrote: two rows may hold it all. Of those that say the same the one
+                // that is least like the row with the key that it shows.
+                let rightly = |at: usize| rightly(tab, repair, Seen { header, cells: &rows[at].1 });
+                let best = (found.into_iter().rev())
+                    .max_by_key(|at| (agrees(*at), likeness(*at), Reverse(rightly(*at))));
                 best.into_iter().collect()
             }
         }

@@ -264,7 +264,9 @@ fn report(order: &Engine, plan: Plan, tally: &Tally) -> io::Result<bool> {
 
 fn keep_tape(folder: &Path, plan: Plan, seed: u64, failure: &str) -> io::Result<()> {
     let story = sheetwire_sim::life::live(Tape::of_seed(seed), plan, Keep::default());
-    let choices = shrink(story.choices, plan, failure);
+    // As they were taken: a choice beyond what there was to choose from would mean something else as soon as there is more.
+    let shrunk = Tape::of_choices(shrink(story.choices, plan, failure));
+    let choices = sheetwire_sim::life::live(shrunk, plan, Keep::default()).choices;
     let line = failure.lines().next().unwrap_or_default();
     let kept =
         Kept { why: format!("{line}\nfound as seed {seed}"), plan, reaches: Vec::new(), choices };

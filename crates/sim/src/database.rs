@@ -404,8 +404,13 @@ impl Database {
                 continue;
             }
             let mut changes = Vec::new();
-            for _ in 0..=tape.below(3) {
-                self.app_change(tape, (table, words), &mut changes);
+            match tape.below(24) {
+                23 => self.change_all(tape, (table, words), &mut changes),
+                most => {
+                    for _ in 0..=most % 3 {
+                        self.app_change(tape, (table, words), &mut changes);
+                    }
+                }
             }
             if !changes.is_empty() {
                 events.push(Event::Rows(id, changes));
@@ -456,6 +461,23 @@ impl Database {
                     self.put(table, key, fresh, changes);
                 }
             }
+        }
+    }
+
+    /// One statement changes every row that is not locked.
+    fn change_all(
+        &mut self,
+        tape: &mut Tape,
+        (table, words): (usize, &mut Words),
+        changes: &mut Vec<RowChange>,
+    ) {
+        let keys: Vec<RowKey> =
+            self.rows[table].keys().filter(|key| !self.is_locked(table, key)).cloned().collect();
+        for key in keys {
+            let mut row = self.rows[table][&key].clone();
+            self.fill((tape, words), table, (&key, &mut row), false);
+            let row = self.tables[table].spelt(row);
+            self.put(table, key, row, changes);
         }
     }
 

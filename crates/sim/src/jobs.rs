@@ -192,13 +192,17 @@ impl World {
 
     fn read(&mut self, spreadsheet: String, reads: &[TabRead]) -> Input {
         let fails = self.tape.percent(self.options.faults.read_fails);
-        let trouble = if fails { Some(self.tape.below(200)) } else { None };
+        let trouble = if fails { Some(self.tape.below(220)) } else { None };
         let book = self.book(&spreadsheet);
         let mut early = None;
         let answer = match trouble {
             None => Ok(book.read(reads)),
             Some(0..50) => Err(ReadFailure::Transient { reason: "a passing fault".into() }),
             Some(50..100) => Err(ReadFailure::Throttled),
+            Some(200..) => {
+                self.count("denied");
+                Err(ReadFailure::Denied { message: "the key was revoked".into() })
+            }
             // It tells of an earlier moment.
             Some(late) => {
                 let place = book.before.len().checked_sub(1 + late % 3);

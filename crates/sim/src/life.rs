@@ -96,6 +96,11 @@ fn through(world: &mut World, ticks: u64) -> Result<(), String> {
         }
     }
     world.calm_down();
+    if world.options.notes {
+        // A tab that a batch with notes was refused for gets none for an hour.
+        world.settle()?;
+        world.now = world.now.after(Duration::from_hours(2));
+    }
     world.calls = 0;
     for round in 0.. {
         rest(world)?;

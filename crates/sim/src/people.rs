@@ -111,9 +111,11 @@ enum Act {
     DeleteColumn,
     DeleteTab,
     Bar,
+    CutAndPaste,
+    PasteOver,
 }
 
-const USUAL: [(usize, Act); 20] = [
+const USUAL: [(usize, Act); 21] = [
     (26, Act::Edit),
     (12, Act::Sort),
     (7, Act::MoveRow),
@@ -135,17 +137,19 @@ const USUAL: [(usize, Act); 20] = [
     (1, Act::DeleteColumn),
     (1, Act::DeleteTab),
     (1, Act::Bar),
+    (3, Act::CutAndPaste),
 ];
 /// So many of them everybody does.
 const MEEK: usize = 16;
 
-const WILD: [(usize, Act); 6] = [
+const WILD: [(usize, Act); 7] = [
     (10, Act::Edit),
     (3, Act::EditKey),
     (2, Act::ClearKey),
     (3, Act::Duplicate),
     (2, Act::TakeBack),
     (3, Act::Resolve),
+    (2, Act::PasteOver),
 ];
 
 /// Names of the mapped columns.
@@ -239,6 +243,8 @@ impl Person<'_> {
             Act::DeleteColumn => self.delete_column(columns),
             Act::DeleteTab => self.delete_tab(),
             Act::Bar => self.bar(),
+            Act::CutAndPaste => self.cut_and_paste(),
+            Act::PasteOver => self.paste_over(columns),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What ought to happen in any [`SEEDS`] worlds.
-pub const SOMETIMES: [&str; 21] = [
+pub const SOMETIMES: [&str; 22] = [
     "misdirected",
     "in-window edit",
     "fence refused",
@@ -35,6 +35,7 @@ pub const SOMETIMES: [&str; 21] = [
     "column deleted",
     "tab barred",
     "operator mends",
+    "denied",
 ];
 
 /// In fewer worlds something may be missing by chance.

@@ -63,7 +63,7 @@ impl Kept {
                 (word, _) => return Err(bad(&format!("nobody knows '{word}'"))),
             }
         }
-        Ok(kept)
+        if kept.choices.is_empty() { Err("there are no choices".into()) } else { Ok(kept) }
     }
 
     /// As text.
@@ -130,6 +130,7 @@ mod tests {
         };
         assert_eq!(Kept::parse(&kept.to_text()), Ok(kept));
         assert_eq!(Kept::parse("choices 1 x"), Err("line 1: choices are numbers".into()));
+        assert_eq!(Kept::parse("# B"), Err("there are no choices".into()));
         assert_eq!(Kept::parse("\nspeed 3"), Err("line 2: nobody knows 'speed'".into()));
     }
 }

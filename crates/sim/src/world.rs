@@ -258,7 +258,7 @@ impl World {
             }
             2 => self.transact(),
             3 => {
-                let wait = self.tape.pick(&[1_000, 300_000, 2_000_000, 9_000_000]);
+                let wait = self.tape.pick(&[1_000, 300_000, 2_000_000, 9_000_000, 7_200_000_000]);
                 self.now = Moment(self.now.0 + wait);
             }
             _ => self.person(),

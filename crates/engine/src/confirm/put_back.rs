@@ -34,7 +34,10 @@ pub(super) fn confirm_repair(
             let named = owner.is_none()
                 && bears_key_of(tab, repair, seen)
                 && is_else_as_before(tab, write, expected, image);
-            is_planned_for(repair, write, expected) && (row || named || *image == expected.before)
+            // Or somebody typed beside it.
+            let edited = owner.is_none() && is_half_as_before(write, expected, image);
+            is_planned_for(repair, write, expected)
+                && (row || named || edited || *image == expected.before)
         });
         let meant = meant.map(|(place, _)| place);
         match meant {
@@ -72,6 +75,22 @@ fn is_else_as_before(
     let others = || (0..).zip(image.iter().zip(&expected.before)).filter(|(at, _)| !written(*at));
     let full = others().filter(|(_, (now, _))| !now.is_empty()).count();
     full > tab.spec.key.len() && others().all(|(_, (now, before))| now == before)
+}
+
+/// Whether every cell that was written is as it was before, and so are half of the others, a word among them.
+fn is_half_as_before(write: &RowWrite, expected: &RowExpectation, image: &[Cell]) -> bool {
+    let written = |at| write.cells.iter().any(|(column, _)| usize::from(*column) == at);
+    let cells = (0..).zip(image.iter().zip(&expected.before));
+    let (mut same, mut other) = (0, 0);
+    for (at, (now, before)) in cells {
+        match (written(at), now == before) {
+            (true, false) => return false,
+            (true, true) => {}
+            (false, true) => same += usize::from(!now.is_empty()),
+            (false, false) => other += 1,
+        }
+    }
+    same > 0 && same >= other
 }
 
 /// The right row was hit; some of its cells may have been typed over meanwhile, or their columns may have moved.

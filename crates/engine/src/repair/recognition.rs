@@ -326,6 +326,17 @@ pub(super) fn agreement(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
     mapped.iter().enumerate().filter(alike).count()
 }
 
+/// How many of the cells that were not hit are as both sides agreed for the row with the key that it shows.
+pub(super) fn rightly(tab: &Tab, repair: &Repair, seen: Seen<'_>) -> usize {
+    let Some(base) = seen.key(tab).and_then(|key| tab.base.get(&key)) else { return 0 };
+    let cells = (0..).zip(seen.mapped(tab));
+    let agreed = cells.filter(|(column, cell)| {
+        let cell = cell.as_ref().filter(|cell| !cell.is_empty());
+        !is_hit(tab, repair, *column) && cell.is_some() && base.sheet(*column) == cell
+    });
+    agreed.count()
+}
+
 /// How many cells beside those that were hit are known not to be empty.
 fn beside(tab: &Tab, repair: &Repair) -> usize {
     let RowIdentity::Content(content) = &repair.row else { return 0 };

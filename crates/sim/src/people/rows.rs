@@ -75,6 +75,48 @@ impl Person<'_> {
         Some(Ring::Structure)
     }
 
+    /// The cells of a row are cut, and pasted behind the last row: their row is empty then.
+    pub(super) fn cut_and_paste(&mut self) -> Option<Ring> {
+        let from = self.some_row()?;
+        let to = self.tab.grid.stored_rows();
+        if to > 20 {
+            return None;
+        }
+        if to >= self.tab.grid.rows {
+            self.tab.shift_rows(&Move::Insert { at: self.tab.grid.rows, count: 2 });
+        }
+        for (column, cell) in self.whole(from).iter().enumerate() {
+            self.tab.set(to, column, cell);
+            self.tab.set(from, column, &Cell::Empty);
+        }
+        self.tab.rows.swap(from, to);
+        Some(Ring::Structure)
+    }
+
+    /// A row is copied, and pasted over another one, key and all.
+    pub(super) fn paste_over(&mut self, columns: &[usize]) -> Option<Ring> {
+        let (from, to) = (self.some_keyed(columns)?, self.some_keyed(columns)?);
+        if from == to {
+            return None;
+        }
+        self.lose_key(columns, to);
+        let number = self.row_number(from);
+        self.deeds.tampered.insert(number);
+        for (column, cell) in self.whole(from).iter().enumerate() {
+            self.tab.set(to, column, cell);
+            if let Some(word) = of_cell(cell).and_then(|text| self.words.get_mut(text)) {
+                word.copied = true;
+            }
+        }
+        if let Some(key) = self.key(columns, to) {
+            self.deeds.copied.insert(key.clone());
+            self.deeds.typed_keys.insert(key);
+        }
+        let number = self.row_number(to);
+        self.deeds.typed_rows.insert(number);
+        Self::ring(to, 1)
+    }
+
     pub(super) fn edit_key(&mut self, columns: &[usize]) -> Option<Ring> {
         let row = self.some_keyed(columns)?;
         self.lose_key(columns, row);
