@@ -29,12 +29,15 @@ pub(crate) struct Found {
     pub(crate) active: bool,
 }
 
-/// Finds the tab in the spreadsheet, by the id that it had, else by its title; or chooses an id for it.
+/// Finds the tab in the spreadsheet: by the id that it had, else by its title, else by the id that it got if we made it, whatever a store knows
+/// of that; or chooses an id for it.
 pub(crate) fn find_tab(tab: &mut Tab, image: &SpreadsheetImage) {
     let by_id = image.tabs.iter().find(|found| Some(found.sheet_id) == tab.home);
     let by_title = || image.tabs.iter().find(|found| found.title == tab.spec.title);
+    let made = choose_sheet_id(&tab.spec.title, &BTreeSet::new());
+    let as_made = || image.tabs.iter().find(|found| found.sheet_id == made);
     let habits = Habits::of_locale(&image.locale);
-    if let Some(found) = by_id.or_else(by_title) {
+    if let Some(found) = by_id.or_else(by_title).or_else(as_made) {
         tab.geometry = Geometry {
             sheet_id: found.sheet_id,
             title: found.title.clone(),

@@ -395,13 +395,6 @@ impl World {
         for book in self.books.iter().filter(|book| dead.store.in_flight.contains_key(&book.id)) {
             excuse(&mut self.words, book);
         }
-        // Only the old store knew a tab by another title: the operator gives it the configured one, also in versions that somebody may restore.
-        let moments =
-            self.books.iter_mut().flat_map(|book| book.history.iter_mut().chain([&mut book.now]));
-        for tab in moments.flat_map(|moment| &mut moment.tabs) {
-            let tab = std::sync::Arc::make_mut(tab);
-            tab.grid.title.clone_from(&tab.made_as);
-        }
         // Nobody knows any more what was agreed on, what was claimed, and what was decided.
         self.amnesia = true;
         self.forked = true;

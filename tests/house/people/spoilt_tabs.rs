@@ -60,10 +60,18 @@ fn a_tab_with_another_title_is_looked_at_where_it_is(flavor: Flavor) {
     assert_eq!(running.terminate(LONG), 0);
     verified();
     checked();
-    let _running = stage.run();
+    let running = stage.run();
     stage.types_in("Customers", "B3", "deux");
     stage.wait_answer(ALL, "1 one 2 deux 3 three");
     assert_eq!(stage.grid(BOOK, &format!("'{TAB}'!A1:Z9")), Vec::<Vec<Value>>::new());
+    // The store is lost, and nobody has the configured title: it is known for ours all the same.
+    assert_eq!(running.terminate(LONG), 0);
+    stage.does_by_hand(&delete_tab());
+    std::fs::remove_dir_all(stage.home.join("state")).unwrap();
+    let _running = stage.home.start(&["run", "--takeover"]);
+    stage.wait_status("the writer", |status| status["writer"]["phase"] == "ready");
+    stage.types_in("Customers", "B4", "trois");
+    stage.wait_answer(ALL, "1 one 2 deux 3 trois");
 }
 
 fn a_deleted_tab_comes_back_with_its_rows(flavor: Flavor) {

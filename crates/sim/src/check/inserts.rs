@@ -104,7 +104,11 @@ fn typed_numbers(world: &World, table: usize, row: &Row) -> BTreeSet<(usize, u64
 /// Whether a person may have wanted the row again: it was copied, taken back, partly emptied, or decided about.
 fn is_meant(world: &World, write: &OurWrite) -> bool {
     let deeds = &world.deeds[write.table];
-    let keys = [&write.key, &write.shown];
+    // A marker that the row bore before is a name of it, too.
+    let ours = world.db.ours.iter();
+    let bore = ours.filter(|other| other.table == write.table && other.key == write.key);
+    let keys: BTreeSet<&RowKey> =
+        bore.map(|other| &other.shown).chain([&write.key, &write.shown]).collect();
     let words = write.after.iter().flatten().filter_map(of_value);
     let mut words = words.filter_map(|text| world.words.get(text));
     let of_row = |row: &u64| {

@@ -45,8 +45,7 @@ impl World {
             words: &mut self.words,
             deeds: &mut self.deeds[table],
             wild,
-            // Of a store that was lost nobody but its operator knows which tab it was that has another title since.
-            bold: self.options.faults.operator > 0 && !self.counters.contains_key("store lost"),
+            bold: self.options.faults.operator > 0,
         };
         let (done, ring) = person.act();
         if let Ring::Revert(row, column) = ring {
