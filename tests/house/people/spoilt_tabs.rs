@@ -69,7 +69,11 @@ fn a_tab_with_another_title_is_looked_at_where_it_is(flavor: Flavor) {
     stage.does_by_hand(&delete_tab());
     std::fs::remove_dir_all(stage.home.join("state")).unwrap();
     let _running = stage.home.start(&["run", "--takeover"]);
-    stage.wait_status("the writer", |status| status["writer"]["phase"] == "ready");
+    stage.wait_status("the tab to be taken in", |status| {
+        status["writer"]["phase"] == "ready"
+            && status["tables"][0]["rows"] == 3
+            && status["idle"] == true
+    });
     stage.types_in("Customers", "B4", "trois");
     stage.wait_answer(ALL, "1 one 2 deux 3 trois");
 }
