@@ -551,6 +551,7 @@ mod tests {
             (3, 0x8E86_505E),
             (23, 0xCFA8_EA22),
             (0, 0x95A2_20C3),
+            (1, 0xB225_85C6),
         ];
         assert_eq!(written, expected);
     }
