@@ -12,7 +12,9 @@ use std::{
     io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,9 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Entries of the history that are kept unless [`SledStore::keep_history`] says otherwise.
 const HISTORY_MAX: u64 = 100_000;
+
+/// How long sled's threads are given to let go of a database that was dropped.
+const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// Where the parts of a store lie in a data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -327,13 +332,25 @@ impl Inner {
     }
 }
 
+/// Opens the database of a data folder whose lock is held.
+///
+/// sled has a lock of its own, and gives it back only when the last of its threads has let go of a database that was dropped: so that is waited for,
+/// for a moment.
 fn open_sled(files: &StoreFiles, data_folder: &Path) -> Result<sled::Db, Fault> {
     let config = sled::Config::new().path(&files.folder).cache_capacity(CACHE_BYTES);
+    let is_locked = |error: &sled::Error| matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"));
     // sled asserts what it expects of its files; on a damaged one that is a panic.
-    let opened = panic::catch_unwind(AssertUnwindSafe(|| config.open()))
-        .map_err(|_| damaged(data_folder, "sled cannot read its log"))?;
+    let open = || {
+        panic::catch_unwind(AssertUnwindSafe(|| config.open()))
+            .map_err(|_| damaged(data_folder, "sled cannot read its log"))
+    };
+    let mut opened = open()?;
+    if opened.as_ref().is_err_and(is_locked) {
+        wait_for_lock(&files.log);
+        opened = open()?;
+    }
     opened.map_err(|error| match error {
-        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+        error if is_locked(&error) => {
             Fault::AnotherInstance(format!(
                 "the store in {} is in use by another process; stop it first, or give this one a data_dir of its own",
                 data_folder.display()
@@ -341,6 +358,19 @@ fn open_sled(files: &StoreFiles, data_folder: &Path) -> Result<sled::Db, Fault> 
         }
         other => Trouble::from(other).into_fault(data_folder),
     })
+}
+
+/// Waits until nobody has the lock of this file, for [`LETTING_GO`] at most.
+fn wait_for_lock(file: &Path) {
+    let Ok(file) = File::open(file) else { return };
+    let (free, freed) = mpsc::channel();
+    thread::spawn(move || {
+        // Whatever it says, the database is opened again, and says what is wrong.
+        let _ = file.lock();
+        drop(file);
+        let _ = free.send(());
+    });
+    let _ = freed.recv_timeout(LETTING_GO);
 }
 
 pub(super) fn read_record(db: &sled::Db, stem: &[u8]) -> Result<Option<codec::Record>, Trouble> {
