@@ -430,12 +430,7 @@ impl Database {
             self.rows[table].keys().filter(|key| !self.is_locked(table, key)).cloned().collect();
         let some = (!keys.is_empty()).then(|| keys[tape.below(keys.len())].clone());
         match (tape.below(10), some) {
-            (0..=5, Some(key)) => {
-                let mut row = self.rows[table][&key].clone();
-                self.fill((tape, words), table, (&key, &mut row), false);
-                let row = self.tables[table].spelt(row);
-                self.put(table, key, row, changes);
-            }
+            (0..=5, Some(key)) => self.change(tape, (table, words), key, changes),
             (6..=7, Some(key)) => {
                 if table != 0 || !self.is_parent_in_use(&key) {
                     self.drop_row(table, &key, words, changes);
@@ -474,11 +469,22 @@ impl Database {
         let keys: Vec<RowKey> =
             self.rows[table].keys().filter(|key| !self.is_locked(table, key)).cloned().collect();
         for key in keys {
-            let mut row = self.rows[table][&key].clone();
-            self.fill((tape, words), table, (&key, &mut row), false);
-            let row = self.tables[table].spelt(row);
-            self.put(table, key, row, changes);
+            self.change(tape, (table, words), key, changes);
         }
+    }
+
+    /// Some cells of a row become others.
+    fn change(
+        &mut self,
+        tape: &mut Tape,
+        (table, words): (usize, &mut Words),
+        key: RowKey,
+        changes: &mut Vec<RowChange>,
+    ) {
+        let mut row = self.rows[table][&key].clone();
+        self.fill((tape, words), table, (&key, &mut row), false);
+        let row = self.tables[table].spelt(row);
+        self.put(table, key, row, changes);
     }
 
     fn put(&mut self, table: usize, key: RowKey, row: Row, changes: &mut Vec<RowChange>) {
