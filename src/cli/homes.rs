@@ -11,7 +11,6 @@ use sheetwire_engine::{
 
 use crate::{
     config::Config,
-    fault::Fault,
     flow::{
         request::{Answer, Request},
         socket,
@@ -24,22 +23,16 @@ use crate::{
 pub(super) struct Homes(BTreeMap<TableId, i32>);
 
 impl Homes {
-    /// Asks the running pipeline, or looks into the store where none runs. Of a folder that cannot be looked into nothing is known.
-    ///
-    /// # Errors
-    /// As [`store::glance`].
-    pub(super) async fn of(config: &Config) -> Result<Self, Fault> {
+    /// Asks the running pipeline, or looks into the store where none runs. Of a store that cannot be looked into, or is damaged, nothing is known:
+    /// both sides can be compared all the same, by the configured titles.
+    pub(super) async fn of(config: &Config) -> Self {
         match socket::ask(&config.data_dir, &Request::Status {}).await {
-            Ok(Some(Answer::Status(status))) => Ok(Self::told(&status)),
+            Ok(Some(Answer::Status(status))) => Self::told(&status),
             Ok(None) => match store::glance(&config.data_dir, config.name.as_str()) {
-                Ok(Glance::Store { tabs, .. }) => Ok(Self::stored(tabs)),
-                // One that is starting has it, and does not answer yet.
-                Ok(Glance::Nothing | Glance::OfAnotherUser) | Err(Fault::AnotherInstance(_)) => {
-                    Ok(Self::default())
-                }
-                Err(fault) => Err(fault),
+                Ok(Glance::Store { tabs, .. }) => Self::stored(tabs),
+                Ok(Glance::Nothing | Glance::OfAnotherUser) | Err(_) => Self::default(),
             },
-            Ok(Some(_)) | Err(_) => Ok(Self::default()),
+            Ok(Some(_)) | Err(_) => Self::default(),
         }
     }
 

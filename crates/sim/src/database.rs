@@ -426,8 +426,7 @@ impl Database {
         (table, words): (usize, &mut Words),
         changes: &mut Vec<RowChange>,
     ) {
-        let keys: Vec<RowKey> =
-            self.rows[table].keys().filter(|key| !self.is_locked(table, key)).cloned().collect();
+        let keys = self.free_keys(table);
         let some = (!keys.is_empty()).then(|| keys[tape.below(keys.len())].clone());
         match (tape.below(10), some) {
             (0..=5, Some(key)) => self.change(tape, (table, words), key, changes),
@@ -459,6 +458,11 @@ impl Database {
         }
     }
 
+    /// Keys of the rows that are not locked.
+    fn free_keys(&self, table: usize) -> Vec<RowKey> {
+        self.rows[table].keys().filter(|key| !self.is_locked(table, key)).cloned().collect()
+    }
+
     /// One statement changes every row that is not locked.
     fn change_all(
         &mut self,
@@ -466,8 +470,7 @@ impl Database {
         (table, words): (usize, &mut Words),
         changes: &mut Vec<RowChange>,
     ) {
-        let keys: Vec<RowKey> =
-            self.rows[table].keys().filter(|key| !self.is_locked(table, key)).cloned().collect();
+        let keys = self.free_keys(table);
         for key in keys {
             self.change(tape, (table, words), key, changes);
         }

@@ -164,7 +164,8 @@ impl Engine {
     fn rows_went_with_their_tab(&mut self, place: usize) {
         self.doubt_everything(place);
         let tab = &mut self.tabs[place];
-        if tab.spec.key.len() == tab.width() {
+        // What only shows the table gets its rows back whatever was agreed on.
+        if tab.is_inbound() && tab.spec.key.len() == tab.width() {
             // Nothing but keys, which are never doubted: not agreed on at all, then.
             let known = std::mem::take(&mut tab.base).into_keys();
             let table = tab.spec.table;
